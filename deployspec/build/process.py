@@ -1,0 +1,103 @@
+"""The program's side of one worker process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from deployspec.build.messages import Task
+
+_SECRET: Final = re.compile(
+    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY"
+)
+_ONE_THREAD: Final = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+TRIED_AGAIN: Final = "--- tried again, alone in a fresh worker ---"
+"""In a log, between what two tries of a step wrote."""
+
+_FATAL: Final = "Fatal Python error"
+"""Where Python's fault handler begins its dump: what a step said last stands before."""
+
+
+class WorkerLost(Exception):
+    """The worker ended before it answered; the text says how."""
+
+
+class WorkerProcess:
+    """A live worker and the group of processes that it leads. What it prints first goes to `log`."""
+
+    def __init__(self, log: Path, *, memory_limit_bytes: int | None = None, scratch: Path) -> None:
+        self.served = 0
+        self._connection, theirs = Pipe()
+        leash, self._leash = Pipe(duplex=False)
+        command = [sys.executable, "-P", "-X", "faulthandler", "-m", "deployspec.build.worker"]
+        arguments = map(str, (theirs.fileno(), leash.fileno(), memory_limit_bytes or 0))
+        with log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [*command, *arguments],
+                pass_fds=(theirs.fileno(), leash.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                env=worker_environment(os.environ, scratch),
+            )
+        theirs.close()
+        leash.close()
+
+    def ask(self, task: Task) -> bytes:
+        """Run `task`, wait for the answer. Raises TimeoutError or WorkerLost; then only `close` is of use."""
+        try:
+            self._connection.send(task)
+            if not self._connection.poll(task.step.time_limit_s):
+                raise TimeoutError(f"no answer within {task.step.time_limit_s} s")
+            answer = self._connection.recv_bytes()
+        except (EOFError, ConnectionError):
+            raise WorkerLost(self.kill()) from None
+        self.served += 1
+        return answer
+
+    def kill(self) -> str:
+        """End every process of the worker's group, and say how the worker itself ended. May be called again."""
+        if self._process.returncode is None:  # not reaped yet, so that the group's number is still its own
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        code = self._process.wait()
+        return f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+    def close(self) -> None:
+        """Kill the group and give the pipes back; no thread may be in `ask`."""
+        self.kill()
+        self._connection.close()
+        self._leash.close()
+
+
+def worker_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """`environment` without secrets, on one thread, with a fixed hash seed and temporary files in `scratch`."""
+    kept = {name: value for name, value in environment.items() if not _SECRET.search(name.upper())}
+    return kept | dict.fromkeys(_ONE_THREAD, "1") | {
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(scratch),
+    }  # fmt: skip
+
+
+def last_lines(log: Path, count: int = 3) -> str:
+    """The last `count` lines that the step's last try wrote itself, joined by ` | `; empty where it wrote none."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 16384))
+        text = stream.read().decode(errors="replace")
+    lines = [line.strip() for line in text.rpartition(TRIED_AGAIN)[2].partition(_FATAL)[0].splitlines()]
+    return " | ".join([line for line in lines if line][-count:])

@@ -1,0 +1,108 @@
+"""The command line: one module per command, imported when it is asked for. The only place that prints or exits."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from deployspec import __version__
+from deployspec.errors import DeploySpecError, ExitCode, SpecFaults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Final = {
+    "init": "Write a commented spec for a model.",
+    "validate": "Check deployment specs and tell every fault at once, each with its place.",
+    "plan": "Show the steps of every target, and what the data can decide.",
+    "check": "Build, measure and judge every target, and sign the report.",
+    "verify": "Derive a report's conclusion again, and doubt everything in it.",
+    "show": "Show a report for people to read.",
+    "keygen": "Make a key pair to sign reports with.",
+    "targets": "Tell the formats, what each takes, and what is installed.",
+    "schema": "Print the JSON schema of the spec language, for editors.",
+}
+"""Every command and the line that `--help` gives it; its module exposes `command`."""
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"deployspec.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from deployspec.diagnostics import nearest
+
+        hint = nearest(args[0], COMMANDS)
+        if hint and args[0] not in COMMANDS:
+            ctx.fail(f"no command '{args[0]}': {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  deployspec validate specs/digits.toml
+  deployspec check specs/digits.toml --key release.pem
+  deployspec verify deployspec-report/report.dsse.json --public-key release.pub.pem
+
+\b
+Exit codes, the first that applies:
+  2  the spec, the data or the command is wrong
+  5  a signature, digest or policy check failed
+  4  a build step failed
+  1  a budget fails
+  3  not proven: inconclusive or not measured
+  0  every budget passes""",
+)
+@click.version_option(__version__, prog_name="deployspec")
+def group() -> None:
+    """Compile a deployment spec into a signed proof that a model meets its budgets on every target."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit. What users can act on is said in a line; a bug keeps its traceback and exits 70."""
+    try:
+        code = group.main(args=arguments, prog_name="deployspec", standalone_mode=False)
+    except SpecFaults as faults:
+        from deployspec.parse.render import render
+
+        click.echo(render(faults.faults), err=True, nl=False)
+        code = faults.exit_code
+    except DeploySpecError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.FAULTY
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: nothing is left running, what was finished is kept", err=True)
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = ExitCode.OK
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("this is a bug in deployspec: please report it with the lines above", err=True)
+        code = ExitCode.BUG
+    sys.exit(int(code or 0))

@@ -1,0 +1,82 @@
+"""`deployspec check`: the whole flow, from a spec to a signed report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deployspec.cli.watch import watch
+from deployspec.units import QuantityError, parse_duration_s
+
+if TYPE_CHECKING:
+    from deployspec.trust.keys import SigningKey
+
+
+class Duration(click.ParamType):
+    """A duration such as `30 min`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_duration_s(value)
+        except QuantityError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  deployspec check specs/digits.toml
+  deployspec check specs/digits.toml --target android --key release.pem --out build/report
+  deployspec check specs/digits.toml --reuse-latency '1 h'
+"""
+)
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("deployspec-report"), show_default=True,
+    help="Folder for report.dsse.json and artifacts/.",
+)
+@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM) that signs the report.")
+@click.option(
+    "--reuse-latency", "reuse_latency_s", type=Duration(), metavar="MAX_AGE",
+    help="Use timings of the same artifacts that are at most this old; the report says so.",
+)
+@click.option("--strict", is_flag=True, help="Count a warning as a failure.")
+def command(
+    spec: Path, targets: tuple[str, ...], out: Path, key: Path | None, reuse_latency_s: int | None, strict: bool
+) -> None:  # fmt: skip
+    """Build, measure and judge every target, and sign the report.
+
+    Steps that the store (.deployspec beside the spec, or DEPLOYSPEC_STORE) already holds are not run again; latency is
+    always measured afresh. Without --key the report is written unsigned, and says so everywhere.
+    """
+    from deployspec.build import default_store
+    from deployspec.pipeline import Request, check
+    from deployspec.report import views
+
+    signing = _signing_key(key)
+    request = Request(
+        store=default_store(spec), out=out, targets=targets, key=signing,
+        reuse_latency_s=reuse_latency_s, strict=strict,
+    )  # fmt: skip
+    with watch(sys.stderr) as told:
+        checked = check(spec, request, told)
+    click.echo(views.text(checked.report, signed_by=checked.envelope.keyids, verified=True))
+    click.echo(f"report: {checked.path}")
+    sys.exit(checked.exit_code)
+
+
+def _signing_key(path: Path | None) -> SigningKey | None:
+    """The key, read before any work so that a wrong passphrase costs nothing."""
+    if path is None:
+        return None
+    from deployspec.trust.keys import load_signing_key
+
+    return load_signing_key(path, os.environ.get("DEPLOYSPEC_KEY_PASSPHRASE"))

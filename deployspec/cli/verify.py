@@ -1,0 +1,159 @@
+"""`deployspec verify`: from a signed report to a conclusion that needs nobody's word."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deployspec.cli.show import read_report
+from deployspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from deployspec.trust.keys import VerifyingKey
+    from deployspec.verify import Verification
+
+_EXAMPLES = """\b
+Examples:
+  deployspec verify deployspec-report/report.dsse.json --public-key release.pub.pem
+  deployspec verify report.dsse.json --public-key release.pub.pem --artifacts dist/
+  deployspec verify report.dsse.json --public-key release.pub.pem --public-key lab.pub.pem \\
+      --expect-spec "$(sha256sum < specs/digits.toml | cut -d' ' -f1)"
+\b
+Exit codes:
+  5 on any doubt; else what the report concludes: 0 released, 1 a budget failed, 3 not proven.
+"""
+
+
+def _digest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """A digest as 64 hex digits, in lower case."""
+    if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise click.BadParameter(f"{value!r} is not a SHA-256 digest: write 64 hex digits")
+    return value and value.lower()
+
+
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
+    """A time in the form that reports hold; without one, now."""
+    from deployspec.ir.report import read_time
+
+    try:
+        return read_time(value) if value is not None else datetime.now(UTC)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a time: write it as 2026-01-31T12:00:00Z") from None
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--public-key",
+    "public_keys",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A PEM file with a key that must have signed. May be given again: then every one must have.",
+)
+@click.option("--trust", type=click.Path(path_type=Path), help="A trust policy; not in this version.")
+@click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path),
+    help="The folder with <target>/<file>. Default: artifacts/ beside the report, when it exists.",
+)
+@click.option(
+    "--expect-spec", callback=_digest, metavar="SHA256", help="The digest of the spec that must have been checked."
+)
+@click.option(
+    "--expect-model",
+    callback=_digest,
+    metavar="SHA256",
+    help="The digest of the model's weights, or else of its source.",
+)
+@click.option("--allow-unsigned", is_flag=True, help="Accept a report whose signature is missing or not checked.")
+@click.option(
+    "--at",
+    callback=_moment,
+    metavar="TIME",
+    help="Judge freshness and waivers at this time (2026-01-31T12:00:00Z), not now.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def command(
+    context: click.Context,
+    report: Path,
+    public_keys: tuple[Path, ...],
+    trust: Path | None,
+    artifacts: Path | None,
+    expect_spec: str | None,
+    expect_model: str | None,
+    allow_unsigned: bool,
+    at: datetime,
+    form: str,
+) -> None:
+    """Verify REPORT: its signatures, its artifacts, and every verdict, derived again from the recorded statistics."""
+    from deployspec.verify import Demands, verify
+
+    if trust is not None:
+        raise UsageError(f"--trust {trust}: trust policies are not in this version; give each key with --public-key")
+    demands = Demands(
+        at=at,
+        keys=_load(public_keys),
+        allow_unsigned=allow_unsigned,
+        artifacts=_artifacts_folder(report, artifacts),
+        spec_sha256=expect_spec,
+        model_sha256=expect_model,
+    )
+    outcome = verify(read_report(report), demands)
+    click.echo(_json(outcome) if form == "json" else _text(outcome))
+    context.exit(outcome.exit_code)
+
+
+def _load(paths: tuple[Path, ...]) -> tuple[VerifyingKey, ...]:
+    from deployspec.trust.keys import load_verifying_key
+
+    keys: dict[VerifyingKey, Path] = {}
+    for path in paths:
+        key = load_verifying_key(path)
+        if key in keys:
+            raise UsageError(f"'{path}' and '{keys[key]}' hold the same key, which counts once: leave one out")
+        keys[key] = path
+    return tuple(keys)
+
+
+def _artifacts_folder(report: Path, given: Path | None) -> Path | None:
+    if given is not None:
+        if not given.is_dir():
+            raise UsageError(f"--artifacts {given}: there is no such folder")
+        return given
+    beside = report.parent / "artifacts"
+    return beside if beside.is_dir() else None
+
+
+def _text(outcome: Verification) -> str:
+    from deployspec.report.figures import plain
+    from deployspec.report.summary import headline
+
+    width = max(len(step.state.value) for step in outcome.steps)
+    lines = [
+        f"{number:2} {step.state.value:{width}}  {step.name}: {plain(step.detail)}"
+        for number, step in enumerate(outcome.steps, 1)
+    ]
+    if outcome.report is None or not outcome.holds:
+        return "\n".join([*lines, "REFUSED: do not rely on this report"])
+    vouched = "VERIFIED" if outcome.signers else "UNSIGNED, everything else holds"
+    return "\n".join([*lines, f"{vouched}. {headline(outcome.report)}"])
+
+
+def _json(outcome: Verification) -> str:
+    document = {
+        "holds": outcome.holds,
+        "exitCode": int(outcome.exit_code),
+        "result": outcome.report.result.value if outcome.report and outcome.holds else None,
+        "signers": list(outcome.signers),
+        "steps": [
+            {"number": number, "name": step.name, "state": step.state.value, "detail": step.detail}
+            for number, step in enumerate(outcome.steps, 1)
+        ],
+    }
+    return json.dumps(document, indent=2)

@@ -1,0 +1,86 @@
+"""Every way in which a run can end badly, each with its exit code.
+
+A message says what happened, why (as far as it is known) and what to do next. Only `cli` catches
+`DeploySpecError`; any other exception is a bug, keeps its traceback and exits 70.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployspec.diagnostics import Diagnostic
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line; the first that applies wins, in the order of `PRECEDENCE`."""
+
+    OK = 0
+    FAILED = 1
+    FAULTY = 2
+    UNPROVEN = 3
+    BUILD_FAILED = 4
+    UNTRUSTED = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class DeploySpecError(Exception):
+    """Base of all failures that a user can act on."""
+
+    exit_code: ExitCode = ExitCode.FAULTY
+
+
+class UsageError(DeploySpecError):
+    """The command line asks for something that does not exist or cannot be combined."""
+
+
+class SpecFaults(DeploySpecError):
+    """The spec, or a policy that it extends, has faults; carries every one of them."""
+
+    def __init__(self, faults: Sequence[Diagnostic]) -> None:
+        super().__init__(f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the spec")
+        self.faults = tuple(faults)
+
+
+class DataFault(DeploySpecError):
+    """A data split cannot be read, or holds what the spec does not allow."""
+
+
+class SourceFault(DeploySpecError):
+    """The model's source or weights are missing, unreadable or do not fit each other."""
+
+
+class DigestMismatch(DeploySpecError):
+    """A file's bytes are not those that were pinned, recorded or expected."""
+
+    exit_code = ExitCode.UNTRUSTED
+
+
+class TrustError(DeploySpecError):
+    """A signature, an envelope or a trust policy did not hold."""
+
+    exit_code = ExitCode.UNTRUSTED
+
+
+class StepFailed(DeploySpecError):
+    """A build step raised, crashed, hung or broke its contract."""
+
+    exit_code = ExitCode.BUILD_FAILED
+
+    def __init__(self, step: str, reason: str, log: Path | None = None) -> None:
+        hint = f"\n  log: {log}" if log else ""
+        super().__init__(f"step '{step}' failed: {reason}{hint}")
+        self.step = step
+        self.reason = reason
+        self.log = log
+
+
+class StoreError(DeploySpecError):
+    """The store cannot be written or read: no space, no permission, a foreign layout."""
+
+    exit_code = ExitCode.BUILD_FAILED

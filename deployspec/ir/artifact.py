@@ -1,0 +1,74 @@
+"""What steps are given and what they leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from deployspec.ir.spec import Model
+
+ARTIFACT_FOLDER: Final = "artifact"
+"""Inside a lowering's output: the one file or folder that ships."""
+
+PROBE_FOLDER: Final = "probe"
+"""Inside a lowering's output: sample inputs, and the outputs of what made the artifact."""
+
+
+def the_artifact(lowered: Path) -> Path:
+    """The one file or folder that ships, in a lowering's output folder."""
+    return next((lowered / ARTIFACT_FOLDER).iterdir())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a step's function gets, in its worker.
+
+    `inputs` maps each role (model, artifact, calibration …) to the output folder of the step that fills it;
+    the role "model" maps to the spec's folder. The function writes into `out`, an empty folder that becomes the
+    step's output, and returns a JSON-able dict of facts that are kept with it.
+    """
+
+    inputs: dict[str, Path]
+    out: Path
+    options: dict[str, Any]
+    model: Model
+    seed: int = 0
+
+    @property
+    def artifact(self) -> Path:
+        """The folder for the one file or folder that ships."""
+        folder = self.out / ARTIFACT_FOLDER
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step whose output is in the store: its folder, the digest of its content, and what it cost."""
+
+    step: str
+    folder: Path
+    sha256: str
+    cached: bool
+    seconds: float
+    facts: dict[str, Any] = field(default_factory=dict)
+    log: Path | None = None
+
+    @property
+    def artifact(self) -> Path:
+        """The one file or folder that ships."""
+        return the_artifact(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A step that did not finish: why, and where its log is. `blocked_by` names the failed step it waited for."""
+
+    step: str
+    reason: str
+    log: Path | None = None
+    blocked_by: str | None = None
+
+
+StepResult = Done | Failed

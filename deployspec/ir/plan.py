@@ -1,0 +1,135 @@
+"""The plan: a directed acyclic graph of typed steps, with nothing in it that depends on a machine.
+
+No time, path, digest or version is part of a plan, so that the same spec gives the same plan anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Form = str
+"""The type of a representation: what one step gives and another takes, e.g. `torch.nn.Module` or `tflite`."""
+
+TORCH_MODULE: Form = "torch.nn.Module"
+EXPORTED_PROGRAM: Form = "torch.export.ExportedProgram"
+TORCHSCRIPT: Form = "torchscript"
+KERAS_MODEL: Form = "keras.Model"
+SAVED_MODEL: Form = "saved_model"
+DATASET: Form = "dataset"
+OUTPUTS: Form = "outputs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """The distributions that a step runs on.
+
+    Steps of one toolchain share a worker, so that an import is paid once. `extra` is the project's extra
+    that installs them; `preload` the modules a worker imports first; `block` modules that must not be
+    pulled in along the way (their import is made to fail until the preload is done).
+    """
+
+    name: str
+    distributions: tuple[str, ...] = ()
+    extra: str = ""
+    preload: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """A program that loads one kind of artifact and runs it: a file of `deployspec/runners/` or a plug-in's.
+
+    `script` is the dotted module that is shipped as a file; `needs` the modules shipped beside it.
+    """
+
+    script: str
+    toolchain: Toolchain
+    needs: tuple[str, ...] = ("deployspec.runners.protocol",)
+    runs_source: bool = False
+    """Whether it also runs the eager source, which then is the baseline of `latency_reduction`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lowering:
+    """An edge of the route graph: takes one form, gives another, and may realise one quantization scheme.
+
+    `function` is `module:callable`, called in a worker with a `deployspec.ir.artifact.Job`. `needs` names
+    the data splits it reads. `tolerance` is the largest output difference from what made it, in units of
+    the predecessor's spread, that the contract accepts. `cost_s` orders work, longest first.
+    """
+
+    name: str
+    takes: Form
+    gives: Form
+    function: str
+    toolchain: Toolchain
+    tolerance: float
+    realises: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    """Those of the target's options that change what this lowering writes."""
+    needs: tuple[str, ...] = ()
+    cost_s: float = 5.0
+
+
+class Action(StrEnum):
+    """What kind of work a step is."""
+
+    PREPARE = "prepare"
+    """Read, check and preprocess a data split."""
+    CONVERT = "convert"
+    """A pass or a lowering."""
+    EVALUATE = "evaluate"
+    """Reload from the bytes in a fresh process, hold the contract, run a split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One pure function of its inputs. `takes` pairs a role with the id of the step that fills it.
+
+    The id "model" stands for the source itself, which no step makes.
+    """
+
+    id: str
+    action: Action
+    takes: tuple[tuple[str, str], ...]
+    gives: Form
+    function: str
+    toolchain: Toolchain
+    options: dict[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    cost_s: float = 1.0
+    time_limit_s: int = 1800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """How one target is made: its steps in order, the one that gives the artifact, what measures it.
+
+    `evaluations` maps a split to the step that runs it. `baseline` is the step whose artifact
+    `latency_reduction` compares with ("model": the eager source), None where no budget asks.
+    """
+
+    target: str
+    format: Form
+    steps: tuple[str, ...]
+    artifact: str
+    runner: Runner
+    evaluations: tuple[tuple[str, str], ...] = ()
+    baseline: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Every step once, in an order in which they can run, and a route per target."""
+
+    steps: tuple[Step, ...]
+    routes: tuple[Route, ...]
+    references: tuple[tuple[str, str], ...] = ()
+    """For each split, the step that evaluates the reference on it."""
+
+    def by_id(self) -> dict[str, Step]:
+        """The steps by their ids."""
+        return {step.id: step for step in self.steps}

@@ -1,0 +1,89 @@
+"""The report's predicate: everything that a verdict follows from, and the verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from deployspec.ir.budget import Budget
+from deployspec.ir.evidence import Machine, Measurement, Rules
+from deployspec.ir.verdict import Result, Verdict, Waiver
+
+PREDICATE_TYPE: Final = "https://deployspec.dev/compliance-report/v1"
+
+_RFC_3339: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def write_time(moment: datetime) -> str:
+    """An aware `moment` as RFC 3339 in UTC, to the second: `2026-01-31T12:00:00Z`."""
+    return moment.astimezone(UTC).strftime(_RFC_3339)
+
+
+def read_time(text: str) -> datetime:
+    """The moment that `write_time` wrote, in that one form. Raises ValueError."""
+    moment = datetime.strptime(text, _RFC_3339).replace(tzinfo=UTC)
+    if write_time(moment) != text:
+        raise ValueError(f"{text!r} is not a time of the form 2026-01-31T12:00:00Z")
+    return moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """A named thing and its SHA-256."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One step of the plan as it ran. `result` is built, cached or failed; `seconds` its wall time when built."""
+
+    id: str
+    takes: tuple[str, ...]
+    gives: str
+    result: str
+    seconds: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetReport:
+    """One target: what was promised and the rules of proof it was judged by.
+
+    `artifact` is the file's (or folder's) bare name and digest: the statement's subject `<target>/<name>`, kept
+    at `artifacts/<target>/<name>`. It is None when the build failed, and `failure` says why.
+    """
+
+    name: str
+    format: str
+    budgets: tuple[Budget, ...]
+    rules: Rules
+    steps: tuple[str, ...]
+    artifact: Digest | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The predicate of the in-toto statement. Times are RFC 3339 in UTC with a `Z`."""
+
+    result: Result
+    model: str
+    model_version: str
+    spec: Digest
+    sources: tuple[Digest, ...]
+    data: tuple[Digest, ...]
+    policies: tuple[Digest, ...]
+    targets: tuple[TargetReport, ...]
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    waivers: tuple[Waiver, ...]
+    steps: tuple[StepRecord, ...]
+    tools: tuple[tuple[str, str], ...]
+    machine: Machine
+    findings: tuple[str, ...]
+    checked_at: str
+    expires_at: str = ""
+    positive: str = ""

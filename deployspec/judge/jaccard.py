@@ -1,0 +1,58 @@
+"""F1 of a class through the Jaccard index J = TP / (TP + FP + FN): F1 = 2J / (1 + J).
+
+J is a proportion of the samples that are of the class or called so, and F1 rises with it, so that the exact bounds
+of the one are exact bounds of the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from deployspec.judge.decide import holds, samples_needed
+from deployspec.judge.figure import Figure, ceiling, floor, point, ratio
+from deployspec.judge.proportions import lower_bound, upper_bound
+
+if TYPE_CHECKING:
+    from deployspec.units import Bound
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a class and the predictions of it share; at least one of the three counts is positive."""
+
+    found: int
+    missed: int
+    false_alarms: int
+
+    @property
+    def n(self) -> int:
+        """Samples that are of the class or called so."""
+        return self.found + self.missed + self.false_alarms
+
+    @property
+    def basis(self) -> str:
+        """The counts in words."""
+        return f"{self.found} found, {self.missed} missed, {self.false_alarms} false alarms"
+
+    def figure(self, alpha: float | None) -> Figure:
+        """F1 with its bounds, each erring at most `alpha`; None compares the estimate alone."""
+        estimate = ratio(2 * self.found, self.found + self.n)
+        if alpha is None:
+            return point(estimate, self.n)
+        lower, upper = lower_bound(self.found, self.n, alpha), upper_bound(self.found, self.n, alpha)
+        return Figure(estimate=estimate, lower=floor(_f1(lower)), upper=ceiling(_f1(upper)), n=self.n)
+
+    def needed(self, bound: Bound, alpha: float) -> int | None:
+        """About how many more such samples, in the same mixture, would decide the bound."""
+        size = samples_needed(lambda n: holds(self._grown(n).figure(alpha), bound) is not None, self.n)
+        return None if size is None else size - self.n
+
+    def _grown(self, n: int) -> Overlap:
+        found = round(Decimal(self.found) * n / self.n)
+        return Overlap(found, n - found, 0)
+
+
+def _f1(jaccard: float) -> float:
+    return 2 * jaccard / (1 + jaccard)

@@ -1,0 +1,143 @@
+"""The median over processes, by order statistics; looks are fixed in advance.
+
+For a continuous figure the r-th smallest of n lies below the median with the chance that a fair coin, thrown n
+times, falls heads at least r times (David and Nagaraja 2003, Order Statistics, section 7.1): nothing is assumed
+about how latencies are distributed. The run is looked at after 6, 12 and 24 processes with alpha/3 each
+(Bonferroni) and ends at the first look that decides; looking until it passes would be no test.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import comb
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from deployspec.ir.budget import BUDGETS, EvidenceKind
+from deployspec.ir.verdict import Outcome
+from deployspec.judge.decide import alpha_of, decide, holds, settled
+from deployspec.judge.figure import Figure, Finding, point
+from deployspec.judge.words import quantity, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.evidence import Processes, Rules
+
+LOOKS: Final = (6, 12, 24)
+"""Numbers of processes at which a verdict may be taken."""
+
+_LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
+
+
+def judge_processes(budget: Budget, statistic: Processes, rules: Rules) -> Finding:
+    """The finding at the first look that decides, else at the last look that the processes reach.
+
+    Processes beyond that look are not used. There must be at least one.
+    """
+    *earlier, last = _looks(len(statistic.values), rules)
+    for look in earlier:
+        finding = _judge_at(look, budget, statistic, rules)
+        if _is_final(finding, budget):
+            return finding
+    return _judge_at(last, budget, statistic, rules)
+
+
+def needs_more(budget: Budget, statistic: Processes, rules: Rules) -> bool:
+    """Whether another look could still change the finding: the measuring stage goes on while any budget says so."""
+    return len(statistic.values) < LOOKS[-1] and not _is_final(judge_processes(budget, statistic, rules), budget)
+
+
+def rank_above(n: int, alpha: float) -> int | None:
+    """The smallest rank (1-based) of n that lies below the median with a chance of at most alpha; None if none does."""
+    tail, best = 0, None
+    for rank in range(n, 0, -1):
+        tail += comb(n, rank)
+        if tail > alpha * 2**n:
+            break
+        best = rank
+    return best
+
+
+def median_bounds(values: Sequence[Decimal], alpha: float | None) -> Figure:
+    """The median of the values with its one-sided bounds, each erring at most alpha (None: the estimate alone)."""
+    ordered = sorted(values)
+    if alpha is None:
+        return point(median(ordered), len(ordered))
+    rank = rank_above(len(ordered), alpha)
+    lower, upper = (None, None) if rank is None else (ordered[-rank], ordered[rank - 1])
+    return Figure(estimate=median(ordered), lower=lower, upper=upper, n=len(ordered))
+
+
+def _looks(n: int, rules: Rules) -> tuple[int, ...]:
+    """The looks that n processes reach; n itself for bare estimates, or where it is short of the first look."""
+    reached = tuple(look for look in LOOKS if look <= n)
+    return reached if reached and rules.confidence is not None else (n,)
+
+
+def _alpha_at(look: int, rules: Rules) -> float | None:
+    """The error that each bound may have at this look: nothing before the first one."""
+    alpha = alpha_of(rules)
+    return alpha and (alpha / len(LOOKS) if look in LOOKS else 0.0)
+
+
+def _judge_at(look: int, budget: Budget, statistic: Processes, rules: Rules) -> Finding:
+    alpha = _alpha_at(look, rules)
+    values = _figures(budget, statistic)[:look]
+    figure = median_bounds(values, alpha)
+    basis = f"{quantity(figure.estimate, budget)}, the median of {look} processes"
+    if _could_flip(budget, values, statistic.contended, figure, alpha):
+        reason = sentence(budget, figure, Outcome.INCONCLUSIVE, basis, rules.confidence)
+        return Finding(Outcome.INCONCLUSIVE, f"{reason}; contended processes could have flipped it", figure)
+    outcome = decide(figure, budget)
+    way_out = f"; {_way_out(budget, values, rules)}" if outcome is Outcome.INCONCLUSIVE else ""
+    return Finding(outcome, sentence(budget, figure, outcome, basis, rules.confidence) + way_out, figure)
+
+
+def _is_final(finding: Finding, budget: Budget) -> bool:
+    inconclusive = finding.outcome is Outcome.INCONCLUSIVE
+    return not inconclusive and finding.figure is not None and settled(finding.figure, budget)
+
+
+def _figures(budget: Budget, statistic: Processes) -> list[Decimal]:
+    """What the budget limits: a ratio of times is told as the reduction, 1 - ratio."""
+    is_ratio = budget.metric == "latency_reduction"
+    return [1 - value for value in statistic.values] if is_ratio else list(statistic.values)
+
+
+def _could_flip(
+    budget: Budget, values: list[Decimal], contended: Sequence[bool], figure: Figure, alpha: float | None
+) -> bool:
+    """Whether some true figures of the contended processes would have said otherwise of the limit.
+
+    A time or an energy can only have been too large, so that each could in truth be anything below; a ratio
+    could have erred either way; what memory a process holds does not depend on who else computes.
+    """
+    if not any(contended[: len(values)]) or BUDGETS[budget.metric].kind is EvidenceKind.MEMORY:
+        return False
+    extremes = (_LEAST, _MOST) if budget.metric == "latency_reduction" else (_LEAST,)
+    told = holds(figure, budget.limit)
+    return told is not None and any(
+        holds(median_bounds(_replaced(values, contended, extreme), alpha), budget.limit) is not told
+        for extreme in extremes
+    )
+
+
+def _replaced(values: list[Decimal], contended: Sequence[bool], extreme: Decimal) -> list[Decimal]:
+    flags = [*contended, *[False] * len(values)]
+    return [extreme if flag else value for value, flag in zip(values, flags, strict=False)]
+
+
+def _way_out(budget: Budget, values: list[Decimal], rules: Rules) -> str:
+    """The next look that would decide, were further processes spread like these."""
+    for look in LOOKS:
+        if look > len(values) and _decides_at(look, budget, values, rules):
+            return f"{look - len(values)} more processes like these would decide it"
+    return f"no number of processes up to {LOOKS[-1]} would decide it at this spread"
+
+
+def _decides_at(look: int, budget: Budget, values: list[Decimal], rules: Rules) -> bool:
+    ordered = sorted(values)
+    spread = [ordered[index * len(ordered) // look] for index in range(look)]
+    return holds(median_bounds(spread, _alpha_at(look, rules)), budget.limit) is not None

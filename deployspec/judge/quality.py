@@ -1,0 +1,172 @@
+"""Quality budgets: which cells of the tables a figure rests on, and the finding that follows from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from deployspec.ir.evidence import Classified, NotMeasured, PairedOutcomes, Share
+from deployspec.ir.verdict import Outcome
+from deployspec.judge.decide import alpha_of, decide
+from deployspec.judge.figure import Finding
+from deployspec.judge.jaccard import Overlap
+from deployspec.judge.paired import Paired
+from deployspec.judge.proportions import Proportion
+from deployspec.judge.resample import MacroF1, MacroRecall, PrecisionDrop, Resampled
+from deployspec.judge.words import sentence, subject
+
+if TYPE_CHECKING:
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.evidence import Rules
+    from deployspec.judge.figure import Figure
+    from deployspec.units import Bound
+
+
+class Sample(Protocol):
+    """What one quality figure rests on."""
+
+    @property
+    def basis(self) -> str:
+        """The counts in words."""
+
+    def figure(self, alpha: float | None) -> Figure:
+        """The estimate and its bounds, each erring at most `alpha`; None compares the estimate alone."""
+
+    def needed(self, bound: Bound, alpha: float) -> int | None:
+        """About how many more samples of the same kind would decide the bound at this estimate, None if none would."""
+
+
+def judge_quality(budget: Budget, statistic: Classified | Share, rules: Rules) -> Finding:
+    """The finding of one quality budget; an empty class, or one never predicted, is not measured."""
+    found = _sample(budget, statistic, rules)
+    if isinstance(found, NotMeasured):
+        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {found.reason}")
+    alpha = alpha_of(rules)
+    figure = found.figure(alpha)
+    scarce = _scarce(budget, statistic, rules.min_support)
+    outcome = Outcome.INCONCLUSIVE if scarce else decide(figure, budget)
+    reason = sentence(budget, figure, outcome, found.basis, rules.confidence)
+    if scarce:
+        reason += f"; {scarce}"
+    elif outcome is Outcome.INCONCLUSIVE and alpha is not None:
+        reason += f"; {_way_out(found.needed(budget.limit, alpha))}"
+    return Finding(outcome, reason, figure)
+
+
+def _way_out(more: int | None) -> str:
+    if more is None:
+        return "no number of samples would decide it at this estimate"
+    return f"a fresh split with about {more:,} more of them would decide it at this estimate"
+
+
+def _scarce(budget: Budget, statistic: Classified | Share, min_support: int) -> str:
+    """Which class has too few samples for this budget to be judged, as a phrase; empty when none has."""
+    if isinstance(statistic, Share):
+        return ""
+    of_classes = budget.label is not None or budget.metric in ("macro_f1", "macro_recall", "balanced_accuracy")
+    names = ([budget.label] if budget.label is not None else statistic.labels) if of_classes else []
+    for name in names:
+        support = sum(statistic.confusion[statistic.labels.index(name)])
+        if support < min_support:
+            return f"class '{name}' has {support} samples, min_support asks for {min_support}"
+    return ""
+
+
+def _sample(budget: Budget, statistic: Classified | Share, rules: Rules) -> Sample | NotMeasured:
+    if isinstance(statistic, Share):
+        return Proportion(statistic.hits, statistic.n) if statistic.n else NotMeasured(reason="the split is empty")
+    if not statistic.n:
+        return NotMeasured(reason="the split has no sample")
+    if budget.label is None:
+        return _overall(budget, statistic, rules)
+    if budget.label not in statistic.labels:
+        return NotMeasured(reason="the evidence knows no such class")
+    index = statistic.labels.index(budget.label)
+    if not sum(statistic.confusion[index]):
+        return NotMeasured(reason="the split has no sample of this class")
+    return _per_class(budget, statistic, index, rules)
+
+
+def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMeasured:
+    match budget.metric:
+        case "accuracy":
+            return Proportion(sum(row[i] for i, row in enumerate(table.confusion)), table.n)
+        case "top5_accuracy" if table.top5 is not None:
+            return Proportion(table.top5, table.n)
+        case "top5_accuracy":
+            return NotMeasured(reason="the evidence has no ranking of the classes")
+        case "accuracy_drop":
+            return _paired(_together(table.paired), budget)
+        case "macro_f1" | "macro_recall" | "balanced_accuracy":
+            empty = [name for name, row in zip(table.labels, table.confusion, strict=True) if not sum(row)]
+            if empty:
+                return NotMeasured(reason=f"the split has no sample of class '{empty[0]}'")
+            return Resampled(_macro(budget, table), rules.seed)
+        case _:
+            return NotMeasured(reason="it needs a class")
+
+
+def _per_class(budget: Budget, table: Classified, index: int, rules: Rules) -> Sample | NotMeasured:
+    right = table.confusion[index][index]
+    support = sum(table.confusion[index])
+    predicted = sum(row[index] for row in table.confusion)
+    match budget.metric:
+        case "recall":
+            return Proportion(right, support)
+        case "recall_drop":
+            return _paired(table.paired[index], budget)
+        case "f1":
+            return Overlap(right, missed=support - right, false_alarms=predicted - right)
+        case "precision":
+            return Proportion(right, predicted) if predicted else NotMeasured(reason="the class was never predicted")
+        case "precision_drop":
+            return _precision_drop(budget, table, index, rules)
+        case _:
+            return NotMeasured(reason="it is not judged per class")
+
+
+def _paired(outcomes: PairedOutcomes, budget: Budget) -> Sample | NotMeasured:
+    if not budget.limit.relative:
+        return Paired(outcomes.broken, outcomes.repaired, outcomes.n, limit=budget.limit.limit)
+    if not outcomes.reference_right:
+        return NotMeasured(reason="the reference gets no sample right, so that nothing can be lost of it")
+    return Paired(
+        outcomes.broken, outcomes.repaired, outcomes.n - outcomes.neither, limit=budget.limit.limit, relative=True
+    )
+
+
+def _macro(budget: Budget, table: Classified) -> MacroF1 | MacroRecall:
+    if budget.metric == "macro_f1":
+        return MacroF1(table.confusion)
+    return MacroRecall(tuple(row[i] for i, row in enumerate(table.confusion)), tuple(map(sum, table.confusion)))
+
+
+def _precision_drop(budget: Budget, table: Classified, index: int, rules: Rules) -> Sample | NotMeasured:
+    """Margins alone, without the joint outcomes outside the class, decide as a point or not at all."""
+    before, after = (_precision_cells(each, index) for each in (table.reference_confusion, table.confusion))
+    if not sum(before) or not sum(after) or (budget.limit.relative and not before[0]):
+        return NotMeasured(reason="the class was never predicted, or by the reference never rightly")
+    if not table.rejected and rules.confidence is not None:
+        return NotMeasured(reason='the evidence holds only the margins, which decide a drop with confidence = "point"')
+    inside = table.paired[index]
+    outside = table.rejected[index] if table.rejected else _unpaired(before[1], after[1])
+    return Resampled(PrecisionDrop(inside, outside, relative=budget.limit.relative), rules.seed)
+
+
+def _precision_cells(confusion: tuple[tuple[int, ...], ...], index: int) -> tuple[int, int]:
+    """Right and wrong predictions of a class."""
+    right = confusion[index][index]
+    return right, sum(row[index] for row in confusion) - right
+
+
+def _unpaired(before: int, after: int) -> PairedOutcomes:
+    """False alarms of which only the two numbers are known, for an estimate without bounds."""
+    return PairedOutcomes(both=0, broken=after, repaired=before, neither=0)
+
+
+def _together(each: tuple[PairedOutcomes, ...]) -> PairedOutcomes:
+    return PairedOutcomes(
+        both=sum(part.both for part in each),
+        broken=sum(part.broken for part in each),
+        repaired=sum(part.repaired for part in each),
+        neither=sum(part.neither for part in each),
+    )

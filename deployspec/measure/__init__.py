@@ -1,0 +1,134 @@
+"""Artifacts to evidence: one module per kind, all of it as statistics that a reader can judge again."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from deployspec.digests import sha256_path
+from deployspec.ir.artifact import Done
+from deployspec.measure.quality import Evaluated, measure_quality
+from deployspec.measure.samples import SampleStore
+from deployspec.measure.size import measure_size
+from deployspec.measure.timing import CALLS_FOR_PERCENTILE, Timed, measurements, time_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.plan import Plan, Route
+    from deployspec.ir.spec import Spec, Target
+    from deployspec.lanes.program import Lane
+
+__all__ = ["Clock", "SampleStore", "measure", "measure_timing"]
+
+DEFAULT_CALLS = 100
+
+
+class Clock(Protocol):
+    """How timing proceeds: which looks, when they suffice, and how old samples may be to be used again."""
+
+    looks: Sequence[int]
+    reuse_s: int | None
+
+    def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
+        """Whether these measurements decide every timing budget of the target."""
+
+    def timing(self, target: Target) -> None:
+        """Told before a target is timed."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A target whose every step is done."""
+
+    target: Target
+    route: Route
+    artifact: Done
+
+
+def made(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> list[Made]:
+    """The targets whose artifact was built and held its contract."""
+    found = []
+    for target, route in zip(spec.targets, plan.routes, strict=True):
+        artifact = results[route.artifact]
+        if isinstance(artifact, Done) and all(isinstance(results[step], Done) for step in route.steps):
+            found.append(Made(target, route, artifact))
+    return found
+
+
+def measure(spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lane) -> list[Measurement]:
+    """Size and quality of every target that was made, from what the steps left in the store."""
+    references = {split: results[step] for split, step in plan.references}
+    ran = [each for each in references.values() if isinstance(each, Done)]
+    reference_bytes = ran[0].facts["weight_bytes"] if ran else None
+    found: list[Measurement] = []
+    for each in made(spec, plan, results):
+        found += measure_size(each.target.name, each.artifact.artifact, reference_bytes)
+        for split, step in each.route.evaluations:
+            data, reference, outputs = results[f"data.{split}"], references[split], results[step]
+            if isinstance(data, Done) and isinstance(reference, Done) and isinstance(outputs, Done):
+                runs = Evaluated(split=split, data=data, reference=reference, artifact=outputs)
+                found += measure_quality(spec, each.target.name, runs, lane.evidence)
+    return found
+
+
+def measure_timing(
+    spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lane, store: SampleStore, clock: Clock
+) -> list[Measurement]:
+    """Latency, load time and peak memory of every target that was made, one after the other."""
+    found: list[Measurement] = []
+    for each in made(spec, plan, results):
+        timed = _timed(spec, each, results)
+        machine = lane.machine()
+        reused = store.newest(timed, machine, clock.reuse_s, datetime.now(UTC)) if clock.reuse_s else None
+        if reused is not None:
+            note = f"reused: measured at {reused.measured_at}"
+            found += [dataclasses.replace(one, note=note) for one in measurements(timed, lane, reused)]
+            continue
+        clock.timing(each.target)
+        target = each.target
+        samples, fresh = time_artifact(timed, lane, clock.looks, lambda found, t=target: clock.decided(t, found))
+        found += fresh
+        if samples is not None:
+            store.keep(timed, machine, samples)
+    return found
+
+
+def _timed(spec: Spec, each: Made, results: Mapping[str, StepResult]) -> Timed:
+    baseline, options = _baseline(spec, each.route, results)
+    return Timed(
+        target=each.target.name,
+        lowered=each.artifact.folder,
+        runner=each.route.runner,
+        artifact=each.artifact.artifact,
+        digest=sha256_path(each.artifact.artifact),
+        calls=_calls(each.target),
+        time_limit_s=each.target.time_limit_s,
+        baseline=baseline,
+        baseline_options=options,
+    )
+
+
+def _baseline(
+    spec: Spec, route: Route, results: Mapping[str, StepResult]
+) -> tuple[Path | None, dict[str, object] | None]:
+    """The file (or, for the eager source, the folder) that a ratio compares with, and how it is loaded."""
+    from deployspec.contract import call
+
+    if route.baseline is None:
+        return None, None
+    if route.baseline == "model":
+        return spec.folder, {"source": spec.model.source, "weights": spec.model.weights}
+    step = results[route.baseline]
+    return (step.artifact, call(step.folder)["options"]) if isinstance(step, Done) else (None, None)
+
+
+def _calls(target: Target) -> int:
+    """Enough warm calls in each process for every percentile that a budget names."""
+    wanted = {f"latency.{budget.metric.removeprefix('latency_')}" for budget in target.budgets}
+    return max([DEFAULT_CALLS, *(CALLS_FOR_PERCENTILE[name] for name in wanted if name in CALLS_FOR_PERCENTILE)])

@@ -1,0 +1,84 @@
+"""Steps that run an artifact, or the reference, in a fresh process: functions of a worker's job.
+
+Samples go through one at a time, as an app runs them: a batch would let dynamic quantization see other ranges.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from deployspec import contract
+from deployspec.contract import ContractBroken
+from deployspec.ir.artifact import the_artifact
+from deployspec.ir.plan import Runner, Toolchain
+from deployspec.lanes.host import HostLane
+from deployspec.lanes.program import Program, ProgramFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployspec.ir.artifact import Job
+
+OUTPUTS_FOLDER: Final = "outputs"
+"""Inside an evaluation's output: `<i>.npy` for the i-th output of the model, one row a sample."""
+
+TIME_LIMIT_S: Final = 3600
+
+
+def evaluate_reference(job: Job) -> dict[str, Any]:
+    """Run the eager source, over the split where there is one; facts: runtime, weight_bytes, samples, seconds."""
+    options = {"source": job.options["source"], "weights": job.options["weights"]}
+    request = {"artifact": "source", "options": options, "tasks": [{"task": "describe"}, *_split_tasks(job)]}
+    return _run(job, request, {"source": job.inputs["model"]} | _split_files(job))
+
+
+def evaluate_artifact(job: Job) -> dict[str, Any]:
+    """Reload the artifact, hold its contract, run the split where there is one.
+
+    Facts: runtime, contract_difference (in units of the output's spread), samples, seconds. Raises
+    ContractBroken when what reloads is not what was made.
+    """
+    lowered = job.inputs["artifact"]
+    artifact = the_artifact(lowered)
+    probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(lowered, "input"))}
+    tasks = [{"task": "outputs", "inputs": list(probes), "out": "out/probe"}, *_split_tasks(job)]
+    (job.out / "probe").mkdir()
+    request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
+    facts = _run(job, request, {artifact.name: artifact} | probes | _split_files(job))
+    return facts | {"contract_difference": _hold_contract(job, lowered)}
+
+
+def _split_files(job: Job) -> dict[str, Path]:
+    if "data" not in job.inputs:
+        return {}
+    return {f"data-{i}.npy": job.inputs["data"] / f"{i}.npy" for i in range(len(job.model.inputs))}
+
+
+def _split_tasks(job: Job) -> list[dict[str, Any]]:
+    if "data" not in job.inputs:
+        return []
+    (job.out / OUTPUTS_FOLDER).mkdir()
+    return [{"task": "outputs", "inputs": list(_split_files(job)), "out": f"out/{OUTPUTS_FOLDER}"}]
+
+
+def _run(job: Job, request: dict[str, Any], files: dict[str, Path]) -> dict[str, Any]:
+    """What the runner's tasks answered, together; one that failed, or a runner that did not finish, breaks the step."""
+    chosen = job.options["runner"]
+    runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name="lane"))
+    program = Program(runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S)
+    try:
+        lines = HostLane().run(program)
+    except ProgramFailed as error:
+        raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
+    merged = {key: value for line in lines for key, value in line.items()}
+    return {key: value for key, value in merged.items() if key not in ("task", "inputs")}
+
+
+def _hold_contract(job: Job, lowered: Path) -> float:
+    """Compare the reloaded artifact's answers on the probe with those recorded when it was made."""
+    expected = [np.load(path) for path in contract.probe_files(lowered, "output")]
+    got = [np.load(path) for path in sorted((job.out / "probe").iterdir(), key=lambda path: int(path.stem))]
+    names = [output.name for output in job.model.outputs]
+    return contract.compare(expected, got, names, job.options["tolerance"])

@@ -1,0 +1,47 @@
+"""Keeps raw timing samples, and finds them again for `--reuse-latency`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from deployspec.digests import sha256_json
+from deployspec.ir.codec import encode
+from deployspec.measure.timing import Samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployspec.ir.evidence import Machine
+    from deployspec.measure.timing import Timed
+
+
+@dataclass(frozen=True)
+class SampleStore:
+    """The newest samples of each artifact, by what was timed, how and on which machine."""
+
+    folder: Path
+
+    def keep(self, timed: Timed, machine: Machine, samples: Samples) -> None:
+        """Write the samples in one step, in place of older ones."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(timed, machine)
+        draft = path.with_suffix(".tmp")
+        draft.write_bytes(samples.as_bytes())
+        draft.replace(path)
+
+    def newest(self, timed: Timed, machine: Machine, max_age_s: int, now: datetime) -> Samples | None:
+        """Samples of the same thing not older than `max_age_s`, or None."""
+        try:
+            samples = Samples(**json.loads(self._path(timed, machine).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+        age = now - datetime.strptime(samples.measured_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return samples if timedelta(0) <= age <= timedelta(seconds=max_age_s) else None
+
+    def _path(self, timed: Timed, machine: Machine) -> Path:
+        baseline = timed.baseline_options if timed.baseline else None
+        key = sha256_json([timed.digest, timed.runner.script, timed.calls, baseline, encode(machine)])
+        return self.folder / f"{key}.json"

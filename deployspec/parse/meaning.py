@@ -1,0 +1,220 @@
+"""Faults that need meaning, not only shape: each rule looks at sound tables and says what cannot be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from deployspec.diagnostics import KeyPath, nearest
+from deployspec.ir.budget import ANY_TASK, BUDGETS, Keys, Task
+from deployspec.ir.spec import SourceKind
+from deployspec.parse import budgets, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from deployspec.ir.spec import Data, Input, Metric, Model, TaskTable
+    from deployspec.parse.document import Document
+    from deployspec.parse.faults import Faults
+
+OTHER_SPLITS: Final = ("train", "calibration", "tuning")
+"""The splits that a test split can leak from."""
+
+_METRIC: Final = re.compile(r"[a-z][a-z0-9_]*")
+_CALLABLE: Final = re.compile(r"[A-Za-z_]\w*")
+
+
+def check_model(model: Model, faults: Faults) -> None:
+    """The signature: unique names, possible ranges and preprocessing."""
+    _unique([each.name for each in model.inputs], ("model", "inputs"), "input", faults)
+    _unique([each.name for each in model.outputs], ("model", "outputs"), "output", faults)
+    for i, each in enumerate(model.inputs):
+        _check_input(each, ("model", "inputs", i), faults)
+
+
+def _unique(names: Sequence[str], path: KeyPath, what: str, faults: Faults) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            faults.at_value(
+                "repeated-name", f"two {what}s are called '{name}'", (*path, i, "name"), "give each its own name"
+            )
+
+
+def _check_input(table: Input, path: KeyPath, faults: Faults) -> None:
+    if table.range is not None and table.range[0] >= table.range[1]:
+        faults.at_value("empty-range", "a range goes from its smaller to its larger end", (*path, "range"))
+    steps = table.preprocess
+    if steps is None:
+        return
+    here = (*path, "preprocess")
+    if steps.scale == 0:
+        faults.at_value("bad-preprocess", "a scale of 0 erases the input", (*here, "scale"))
+    if 0 in steps.std:
+        faults.at_value("bad-preprocess", "a std of 0 cannot be divided by", (*here, "std"))
+    if len(steps.mean) > 1 and len(steps.std) > 1 and len(steps.mean) != len(steps.std):
+        faults.at_value("bad-preprocess", "mean and std speak of different numbers of channels", (*here, "std"))
+
+
+def check_task(task: TaskTable, model: Model | None, faults: Faults) -> None:
+    """The task: the output that it scores, its labels, and what a binary decision needs."""
+    outputs = [each.name for each in model.outputs] if model else []
+    if task.output is None and len(outputs) > 1:
+        faults.add("missing-key", "'output' is missing", ("task",), help=f"name the scored one of {', '.join(outputs)}")
+    elif task.output is not None and outputs and task.output not in outputs:
+        help = nearest(task.output, outputs) or f"there are {', '.join(outputs)}"
+        faults.at_value("unknown-output", f"the model has no output '{task.output}'", ("task", "output"), help)
+    for label, count in Counter(task.labels).items():
+        if count > 1:
+            index = len(task.labels) - 1 - task.labels[::-1].index(label)
+            faults.at_value("repeated-name", f"two labels are called '{label}'", ("task", "labels", index))
+    if budgets.EVERY_OTHER in task.labels:
+        faults.at_value("illegal-name", "'*' stands for each class not named", ("task", "labels"), "rename the label")
+    if not 0 <= task.threshold <= 1:
+        faults.at_value("illegal-value", "a threshold on a probability lies in [0, 1]", ("task", "threshold"))
+    if task.tolerance < 0:
+        faults.at_value("illegal-value", "a tolerance is not negative", ("task", "tolerance"))
+    _check_binary(task, faults)
+
+
+def _check_binary(task: TaskTable, faults: Faults) -> None:
+    binary = task.task is Task.BINARY
+    if binary and len(task.labels) != 2:
+        at = ("task", "labels") if task.labels else ("task",)
+        faults.add("bad-labels", "a binary task has two labels", at, help='e.g. labels = ["ham", "spam"]')
+    elif binary and task.positive is None:
+        faults.add("missing-key", "'positive' is missing", ("task",), help=f"name one of {', '.join(task.labels)}")
+    elif binary and task.positive not in task.labels:
+        help = f"name one of {', '.join(task.labels)}"
+        faults.at_value("unknown-class", f"'{task.positive}' is not a label", ("task", "positive"), help)
+    elif not binary and task.positive is not None:
+        faults.add(
+            "illegal-value", f"a {task.task} task has no positive class", ("task", "positive"), help="leave it out"
+        )
+
+
+def check_metrics(metrics: dict[str, Metric], faults: Faults) -> None:
+    """Metrics of a spec's own: names that budgets can carry, and callables."""
+    for name, metric in metrics.items():
+        here: KeyPath = ("metrics", name)
+        if name in BUDGETS or name == budgets.FIELD:
+            faults.add("illegal-name", f"'{name}' is a built-in name", here, help="choose another")
+        elif _METRIC.fullmatch(name) is None:
+            faults.add("illegal-name", "a metric's name is lower-case letters, digits and '_'", here)
+        check_callable(metric.source, (*here, "source"), faults)
+
+
+def check_callable(text: str, path: KeyPath, faults: Faults) -> None:
+    """Whether `text` has the form `file.py:name`."""
+    file, colon, name = text.rpartition(":")
+    if not colon or not file.endswith(".py") or _CALLABLE.fullmatch(name) is None:
+        faults.at_value("bad-callable", f"'{text}' names no callable", path, "write file.py:name")
+
+
+def check_files(document: Document, folder: Path, root: Path, faults: Faults) -> None:
+    """Every file that the spec names is inside the project; those that the model is made of exist."""
+    model = document.model
+    if model is not None:
+        if ":" in model.source:
+            check_callable(model.source, ("model", "source"), faults)
+        _must_exist(paths.file_part(model.source), folder, root, ("model", "source"), faults)
+        if model.weights is not None:
+            _must_exist(model.weights, folder, root, ("model", "weights"), faults)
+            _check_weights(model, faults)
+    for name, metric in document.metrics.items():
+        _must_exist(paths.file_part(metric.source), folder, root, ("metrics", name, "source"), faults)
+    _check_splits(document.data, folder, root, faults)
+
+
+def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> None:
+    found = paths.check_path(text, folder, root, path, faults)
+    if found is not None and not found.exists():
+        faults.at_value("missing-file", f"'{text}' does not exist", path, "paths are relative to the spec")
+
+
+def _check_weights(model: Model, faults: Faults) -> None:
+    if model.kind not in (SourceKind.TORCH_CALLABLE, SourceKind.KERAS_CALLABLE):
+        help = "leave it out, or name a callable as the source"
+        faults.add("illegal-value", "a self-contained file has its weights inside", ("model", "weights"), help=help)
+
+
+def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
+    """Each split inside the project, and no file given as two splits."""
+    seen: dict[tuple[Path, str], str] = {}
+    for split, path, text in split_files(data):
+        file = paths.check_path(paths.file_part(text), folder, root, path, faults)
+        if file is None:
+            continue
+        other = seen.setdefault((file, text.rpartition(":")[2] if ":" in text else ""), split)
+        if other != split:
+            help = "a split is kept for one purpose"
+            faults.at_value("same-split", f"'{text}' is also the {other} split", path, help)
+
+
+def split_files(data: Data) -> Iterable[tuple[str, KeyPath, str]]:
+    """Each file of each split: the split's name, where it stands, its text."""
+    for split, value in data.splits().items():
+        pair = isinstance(value, tuple)
+        for i, text in enumerate(value if isinstance(value, tuple) else (value,)):
+            yield split, ("data", split, i) if pair else ("data", split), text
+
+
+def check_limit(limit: budgets.Limit, task: TaskTable | None, data: Data, at: KeyPath, faults: Faults) -> bool:
+    """Whether the task has such a figure, its class exists and a split feeds it; else a fault at `at`."""
+    before = len(faults.found)
+    kind, name = limit.kind, "field." * limit.on_field + limit.kind.name
+    if task is None and kind.tasks != ANY_TASK:
+        faults.add("no-task", f"'{name}' needs to know what the outputs mean", at, help="add a [task] table")
+    elif task is not None and task.task not in kind.tasks:
+        help = f"it is for {', '.join(sorted(kind.tasks))}"
+        faults.add("wrong-task", f"a {task.task} task has no '{name}'", at, help=help)
+    elif task is not None and kind.keys is Keys.CLASSES:
+        _check_class(limit, task, at, faults)
+    missing = _unfed(limit, data)
+    if missing:
+        faults.add(
+            "no-split", f"'{name}' is judged on data that the spec does not name", at, help=f"add {missing} to [data]"
+        )
+    return len(faults.found) == before
+
+
+def _check_class(limit: budgets.Limit, task: TaskTable, at: KeyPath, faults: Faults) -> None:
+    if not task.labels:
+        message = f"'{limit.kind.name}' is judged class by class, and the task names none"
+        faults.add("unknown-class", message, at, help="add labels = […] to [task]")
+    elif limit.label not in (None, budgets.EVERY_OTHER, *task.labels):
+        help = nearest(limit.label or "", task.labels) or f"labels: {', '.join(task.labels[:20])}"
+        faults.add("unknown-class", f"no label is called '{limit.label}'", at, help=help)
+
+
+def _unfed(limit: budgets.Limit, data: Data) -> str:
+    """The split that the budget lacks, or the empty string."""
+    given = data.splits()
+    split = "field" if limit.on_field else "test"
+    if limit.kind.needs_split and split not in given:
+        return f"{split} = …"
+    if limit.kind.name == "drift_psi" and not {"test", "field"} <= given.keys():
+        return "test = … and field = …"
+    if limit.kind.name in ("leakage", "near_duplicates") and given.keys().isdisjoint(OTHER_SPLITS):
+        return "train, calibration or tuning"
+    return ""
+
+
+def check_waivers(document: Document, known: dict[str, frozenset[str]], faults: Faults) -> None:
+    """Each waiver names a target and one of its budgets, once."""
+    seen: set[tuple[str, str]] = set()
+    for i, each in enumerate(document.waivers):
+        here: KeyPath = ("waivers", i)
+        if each.target not in document.targets:
+            help = nearest(each.target, document.targets) or f"there are {', '.join(list(document.targets)[:20])}"
+            faults.at_value("unknown-target", f"no target is called '{each.target}'", (*here, "target"), help)
+        elif each.target in known and each.budget not in known[each.target]:
+            help = nearest(each.budget, known[each.target]) or "a waiver names one budget, e.g. recall.3"
+            message = f"target '{each.target}' has no budget '{each.budget}'"
+            faults.at_value("unknown-budget", message, (*here, "budget"), help)
+        elif (each.target, each.budget) in seen:
+            faults.add(
+                "repeated-name", f"'{each.budget}' of '{each.target}' is waived twice", here, help="leave one out"
+            )
+        seen.add((each.target, each.budget))

@@ -1,0 +1,157 @@
+"""Policies: an organisation's floor, which a spec may tighten and never loosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from deployspec.diagnostics import KeyPath, nearest
+from deployspec.digests import sha256_bytes
+from deployspec.errors import SpecFaults
+from deployspec.ir.spec import PolicyUse, Text
+from deployspec.parse import budgets, paths, shape, toml
+from deployspec.parse.document import VERSION, EvidenceTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deployspec.ir.budget import Budget, BudgetKind
+    from deployspec.parse.faults import Faults
+
+PACKAGED: Final = "deployspec:"
+"""The prefix of the policies that ship with this package."""
+
+FOLDER: Final = Path(__file__).parent.parent / "policies"
+
+Expanded = dict[str, tuple["Budget", budgets.Limit]]
+"""Budgets by name, each with the limit it comes from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyFile:
+    """A policy as it is written."""
+
+    deployspec: int
+    description: Text | None = None
+    evidence: EvidenceTable = field(default_factory=EvidenceTable)
+    waivers: bool = True
+    budgets: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A policy that was read. `path` is where the spec extends it."""
+
+    use: PolicyUse
+    path: KeyPath
+    evidence: EvidenceTable
+    waivers: bool
+    limits: tuple[budgets.Limit, ...]
+
+
+def packaged() -> tuple[str, ...]:
+    """The names of the policies that ship with this package, as a spec writes them."""
+    return tuple(sorted(PACKAGED + each.stem for each in FOLDER.glob("*.toml")))
+
+
+def read_policies(
+    extends: tuple[str, ...], folder: Path, root: Path, kinds: Mapping[str, BudgetKind], faults: Faults
+) -> tuple[Policy, ...]:
+    """Every policy that can be read; faults in a policy's text name the policy's file."""
+    found = [_read(name, folder, root, ("policy", "extends", i), kinds, faults) for i, name in enumerate(extends)]
+    return tuple(each for each in found if each is not None)
+
+
+def _read(
+    name: str, folder: Path, root: Path, path: KeyPath, kinds: Mapping[str, BudgetKind], faults: Faults
+) -> Policy | None:
+    file = _locate(name, folder, root, path, faults)
+    if file is None:
+        return None
+    inside = faults.of(file)
+    try:
+        data = toml.read_bytes(file)
+        document = shape.read(PolicyFile, toml.read_tree(file, data), (), inside)
+    except SpecFaults as error:
+        faults.found += error.faults
+        return None
+    if document is None:
+        return None
+    if document.deployspec != VERSION:
+        inside.at_value(
+            "unknown-version", f"version {document.deployspec} is not known", ("deployspec",), f"known: {VERSION}"
+        )
+    limits = budgets.read_limits(document.budgets, ("budgets",), kinds, inside)
+    return Policy(
+        use=PolicyUse(name, sha256_bytes(data)),
+        path=path,
+        evidence=document.evidence,
+        waivers=document.waivers,
+        limits=limits,
+    )
+
+
+def _locate(name: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> Path | None:
+    if name.startswith(PACKAGED):
+        if name in packaged():
+            return FOLDER / f"{name.removeprefix(PACKAGED)}.toml"
+        help = nearest(name, packaged()) or f"there are {', '.join(packaged())}"
+        faults.at_value("unknown-policy", f"no policy is called '{name}'", path, help)
+        return None
+    file = paths.check_path(name, folder, root, path, faults)
+    if file is not None and not file.is_file():
+        faults.at_value("missing-file", f"the policy '{name}' does not exist", path)
+        return None
+    return file
+
+
+def floor(policies: tuple[Expanded, ...]) -> Expanded:
+    """The tightest of what the policies demand, budget by budget."""
+    tightest: Expanded = {}
+    for policy in policies:
+        for name, (budget, limit) in policy.items():
+            held = tightest.get(name)
+            tightest[name] = (_tighter(budget, held[0]) if held else budget, limit)
+    return tightest
+
+
+def _tighter(one: Budget, other: Budget) -> Budget:
+    outer, inner = (other, one) if one.limit.loosens(other.limit) else (one, other)
+    good = min_good(outer, inner)
+    return replace(outer, good=good)
+
+
+def min_good(budget: Budget, other: Budget) -> Any:
+    """The tighter of two good bands; None where the limit of `budget` is at least as tight as both."""
+    goods = [each for each in (budget.good, other.good) if each is not None]
+    tightest = goods[0] if goods else None
+    for each in goods[1:]:
+        tightest = tightest if tightest is not None and each.loosens(tightest) else each
+    return tightest if tightest is not None and budget.limit.loosens(tightest) else None
+
+
+def bound_by(own: Expanded, demanded: Expanded, faults: Faults) -> tuple[Budget, ...]:
+    """A target's budgets under its policies: those it lacks are added, and one that loosens them is a fault."""
+    found = {name: budget for name, (budget, _) in own.items()}
+    for name, (floor_budget, _) in demanded.items():
+        if name not in own:
+            found[name] = floor_budget
+            continue
+        budget, limit = own[name]
+        problem = _loosens(budget, floor_budget)
+        if problem:
+            faults.at_value("loosens-policy", f"'{name}' {problem}", limit.path, "a spec may only tighten a policy")
+        elif budget.good is None:
+            found[name] = replace(budget, good=min_good(budget, floor_budget))
+    return tuple(found.values())
+
+
+def _loosens(budget: Budget, demanded: Budget) -> str:
+    if budget.limit.relative != demanded.limit.relative:
+        return f"cannot be compared with the policy's '{demanded.limit.text}': use the policy's unit"
+    if budget.limit.loosens(demanded.limit):
+        return f"is looser than the policy's '{demanded.limit.text}'"
+    if budget.good is not None and demanded.good is not None and budget.good.loosens(demanded.good):
+        return f"has a good band looser than the policy's '{demanded.good.text}'"
+    return ""

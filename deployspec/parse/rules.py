@@ -1,0 +1,92 @@
+"""What counts as proof: a spec's `[evidence]`, tightened by its policies, resolved for a target."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal
+
+from deployspec.ir.budget import EvidenceKind
+from deployspec.ir.rules import EvidenceClass, Rules
+
+if TYPE_CHECKING:
+    from deployspec.parse.document import EvidenceTable
+    from deployspec.parse.faults import Faults
+
+DEFAULT_CONFIDENCE: Final = Decimal("0.95")
+TIMED: Final = (EvidenceKind.LATENCY, EvidenceKind.MEMORY, EvidenceKind.ENERGY)
+CHOSEN: Final = (EvidenceKind.QUALITY, *TIMED)
+"""The kinds whose least class a spec may name; what is read from the artifact's bytes is always static."""
+
+HELP: Final = "a spec may only tighten a policy"
+
+
+def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> dict[bool, Rules]:
+    """The rules for a target without a device (False) and for one with (True)."""
+    confidence = _confidence(spec, policies, faults)
+    support = _min_support(spec, policies, faults)
+    if spec.accept == "claimed" and any(each.accept == "signed" for each in policies):
+        faults.at_value("loosens-policy", "the policy accepts signed evidence only", ("evidence", "accept"), HELP)
+    for kind in CHOSEN:
+        _check_class(kind, spec, policies, faults)
+    return {
+        device: Rules(
+            confidence=confidence,
+            least={EvidenceKind.STATIC.value: EvidenceClass.STATIC}
+            | {kind.value: _least(kind, spec, policies, device=device) for kind in CHOSEN},
+            min_support=support,
+            seed=spec.seed,
+        )
+        for device in (False, True)
+    }
+
+
+def _confidence(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> Decimal | None:
+    """The confidence, None for the bare estimate."""
+    path = ("evidence", "confidence")
+    demanded = [each.confidence for each in policies if each.confidence is not None]
+    if spec.confidence is None:
+        return max((_strength(each) for each in demanded), default=DEFAULT_CONFIDENCE) or None
+    if isinstance(spec.confidence, Decimal) and not Decimal("0.5") <= spec.confidence < 1:
+        message = "confidence is one-sided and lies in [0.5, 1)"
+        faults.at_value("bad-confidence", message, path, 'e.g. 0.95, or "point" for the bare estimate')
+    elif any(_strength(spec.confidence) < _strength(each) for each in demanded):
+        faults.at_value(
+            "loosens-policy", f"the policy demands a confidence of {max(map(_strength, demanded))}", path, HELP
+        )
+    return _strength(spec.confidence) or None
+
+
+def _strength(confidence: Literal["point"] | Decimal) -> Decimal:
+    """The confidence as a number; the bare estimate claims none."""
+    return confidence if isinstance(confidence, Decimal) else Decimal(0)
+
+
+def _min_support(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> int:
+    demanded = max((each.min_support or 1 for each in policies), default=1)
+    if spec.min_support is not None and spec.min_support < demanded:
+        path = ("evidence", "min_support")
+        faults.at_value("loosens-policy", f"the policy demands a min_support of {demanded}", path, HELP)
+    return max(spec.min_support or 1, demanded)
+
+
+def _check_class(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> None:
+    own = _named(kind, spec)
+    for demanded in filter(None, (_named(kind, each) for each in policies)):
+        if own is not None and not own.reaches(demanded):
+            message = f"the policy demands {kind} evidence of class {demanded} or better"
+            faults.at_value("loosens-policy", message, ("evidence", kind.value), HELP)
+
+
+def _least(
+    kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], *, device: bool
+) -> EvidenceClass:
+    default = EvidenceClass.DEVICE if device and kind in TIMED else EvidenceClass.HOST
+    least = _named(kind, spec) or default
+    for demanded in filter(None, (_named(kind, each) for each in policies)):
+        least = demanded if demanded.reaches(least) else least
+    return least
+
+
+def _named(kind: EvidenceKind, table: EvidenceTable) -> EvidenceClass | None:
+    name = getattr(table, kind.value)
+    return None if name is None else EvidenceClass(name)

@@ -1,0 +1,190 @@
+"""Type hints as the language: a value from TOML against a hint, strictly, with every fault at once.
+
+No value is coerced: `3` is not `"3"`, `true` is not `1`; only an integer may stand where a fraction may.
+What is faulty is left out and the rest is read on, so that faults of meaning are found in the same run.
+(pydantic does the same and more; importing it costs more than all of `validate` may.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from deployspec.diagnostics import KeyPath, nearest
+from deployspec.ir.spec import Constraint
+
+if TYPE_CHECKING:
+    from deployspec.parse.faults import Faults
+
+T = TypeVar("T")
+
+
+class _Absent:
+    """What could not be read; a fault was noted."""
+
+
+_ABSENT: Final = _Absent()
+
+_WORDS: Final[dict[type, str]] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Decimal: "a number",
+    date: "a date",
+    datetime: "a date with a time",
+    time: "a time",
+    list: "an array",
+    dict: "a table",
+}
+
+
+def read(kind: type[T], raw: Any, path: KeyPath, faults: Faults) -> T | None:
+    """`raw` as an instance of dataclass `kind`, or None where its faults (now in `faults`) leave nothing sound."""
+    value = _read(kind, raw, path, faults)
+    return None if value is _ABSENT else typing.cast("T", value)
+
+
+@cache
+def hints(kind: type) -> dict[str, Any]:
+    """The resolved hints of a dataclass's fields, by name."""
+    resolved = typing.get_type_hints(kind, include_extras=True)
+    return {each.name: resolved[each.name] for each in dataclasses.fields(kind)}
+
+
+@cache
+def fields(kind: type) -> dict[str, bool]:
+    """The names of a dataclass's fields, each with whether it must be given."""
+    none = dataclasses.MISSING
+    return {each.name: each.default is none and each.default_factory is none for each in dataclasses.fields(kind)}
+
+
+def describe(raw: Any) -> str:
+    """What a TOML value is, in words."""
+    return _WORDS[type(raw)]
+
+
+def _read(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:  # noqa: C901 - one case per kind of hint
+    match typing.get_origin(hint):
+        case typing.Annotated:
+            return _read_constrained(hint, raw, path, faults)
+        case typing.Literal:
+            return _read_choice(typing.get_args(hint), raw, path, faults)
+        case typing.Union | types.UnionType:
+            return _read_union(hint, raw, path, faults)
+        case _ if hint is Any:
+            return raw
+        case _ if not _fits(hint, raw):
+            return _wrong_type(hint, raw, path, faults)
+        case origin if origin is tuple:
+            return _read_array(typing.get_args(hint), raw, path, faults)
+        case origin if origin is dict:
+            inner = typing.get_args(hint)[1]
+            return _present({key: _read(inner, each, (*path, key), faults) for key, each in raw.items()})
+        case _ if dataclasses.is_dataclass(hint):
+            return _read_table(typing.cast("type", hint), raw, path, faults)
+        case _:
+            return hint(raw) if hint in (float, Decimal) else raw
+
+
+def _read_table(kind: type, raw: dict[str, Any], path: KeyPath, faults: Faults) -> Any:
+    known = fields(kind)
+    for key in [key for key in raw if key not in known]:
+        faults.add("unknown-key", f"unknown key '{key}'", (*path, key), help=nearest(key, known) or _list(known))
+    values = {key: _read(hint, raw[key], (*path, key), faults) for key, hint in hints(kind).items() if key in raw}
+    missing = [key for key, required in known.items() if required and key not in raw]
+    for key in missing:
+        faults.add("missing-key", f"'{key}' is missing", path, help=f"add {key} = …")
+    sound = _present(values)
+    whole = all(key in sound for key, required in known.items() if required)
+    return kind(**sound) if whole else _ABSENT
+
+
+def _read_array(items: tuple[Any, ...], raw: list[Any], path: KeyPath, faults: Faults) -> Any:
+    variable = items[-1] is Ellipsis
+    if not variable and len(raw) != len(items):
+        faults.at_value("wrong-length", f"expected {len(items)} items, found {len(raw)}", path)
+        return _ABSENT
+    inner = items[:1] * len(raw) if variable else items
+    values = [_read(hint, each, (*path, i), faults) for i, (hint, each) in enumerate(zip(inner, raw, strict=True))]
+    sound = tuple(each for each in values if each is not _ABSENT)
+    return sound if len(sound) == len(values) or (variable and sound) else _ABSENT
+
+
+def _read_union(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
+    alternatives = [each for each in typing.get_args(hint) if each is not types.NoneType]
+    fitting = next((each for each in alternatives if _fits(each, raw)), None)
+    if fitting is None:
+        return _wrong_type(hint, raw, path, faults)
+    return _read(fitting, raw, path, faults)
+
+
+def _read_choice(choices: tuple[str, ...], raw: Any, path: KeyPath, faults: Faults) -> Any:
+    if raw in choices and isinstance(raw, str):
+        return raw
+    if not isinstance(raw, str):
+        return _wrong_type(Literal[choices], raw, path, faults)
+    faults.at_value("illegal-value", f"'{raw}' is not one of {_list(choices)}", path, nearest(raw, choices))
+    return _ABSENT
+
+
+def _read_constrained(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
+    inner, *constraints = typing.get_args(hint)
+    value = _read(inner, raw, path, faults)
+    broken = [_breach(each, value) for each in constraints if isinstance(each, Constraint) and value is not _ABSENT]
+    for message in filter(None, broken):
+        faults.at_value("illegal-value", message, path)
+    return _ABSENT if any(broken) else value
+
+
+def _breach(constraint: Constraint, value: Any) -> str:
+    if constraint.min_length is not None and len(value) < constraint.min_length:
+        return "this must not be empty"
+    if constraint.ge is not None and value < constraint.ge:
+        return f"this must be at least {constraint.ge}"
+    if constraint.pattern is not None and re.fullmatch(constraint.pattern, value) is None:
+        return f"this must match {constraint.pattern}"
+    return ""
+
+
+def _fits(hint: Any, raw: Any) -> bool:
+    """Whether `raw` is of the TOML type that `hint` asks for; what is inside is looked at later."""
+    return hint is Any or type(raw) in _toml_types(hint)
+
+
+@cache
+def _toml_types(hint: Any) -> tuple[type, ...]:
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        return _toml_types(typing.get_args(hint)[0])
+    if origin is typing.Literal:
+        return (str,)
+    if origin in (typing.Union, types.UnionType):
+        return tuple(found for each in typing.get_args(hint) for found in _toml_types(each))
+    if dataclasses.is_dataclass(hint) or origin is dict:
+        return (dict,)
+    if origin is tuple:
+        return (list,)
+    return {float: (int, Decimal), Decimal: (int, Decimal), types.NoneType: ()}.get(hint, (hint,))
+
+
+def _wrong_type(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
+    wanted = " or ".join(
+        dict.fromkeys(_WORDS[each] for each in reversed(_toml_types(hint)) if each is not int or hint is int)
+    )
+    faults.at_value("wrong-type", f"expected {wanted}, found {describe(raw)}", path)
+    return _ABSENT
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not _ABSENT}
+
+
+def _list(words: typing.Iterable[str]) -> str:
+    return ", ".join(words)

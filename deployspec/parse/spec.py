@@ -1,0 +1,266 @@
+"""The stage itself: a file to a Spec, or every fault at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from deployspec.diagnostics import At, Diagnostic, Severity
+from deployspec.digests import sha256_bytes, sha256_path
+from deployspec.errors import DigestMismatch
+from deployspec.ir.spec import Model, Spec, Target
+from deployspec.parse import budgets, meaning, paths, policy, rules, shape, targets, toml
+from deployspec.parse.document import VERSION, Document, TargetTable
+from deployspec.parse.faults import Faults
+from deployspec.registry import Family
+from deployspec.units import QuantityError, parse_duration_s
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.plan import Lowering
+    from deployspec.ir.rules import Rules
+    from deployspec.ir.verdict import Waiver
+
+MAX_TARGETS: Final = 10_000
+
+
+def parse_spec(path: Path) -> Spec:
+    """Read, check and resolve the spec at `path`. Raises SpecFaults with every fault of shape and of meaning."""
+    faults = Faults(path)
+    data = toml.read_bytes(path)
+    tree = toml.read_tree(path, data)
+    _check_head(tree, faults)
+    document = shape.read(Document, tree, (), faults)
+    if document is None:
+        faults.raise_if_any()
+        raise AssertionError("a document without faults is whole")
+    root = paths.project_root(path)
+    meaning.check_files(document, path.parent, root, faults)
+    _check_tables(document, faults)
+    shared = _share(document, path.parent, root, faults)
+    found = [_read_target(name, raw, shared, faults) for name, raw in document.targets.items()]
+    _check_routes(document, found, faults)
+    _check_waivers(document, shared, found, faults)
+    valid_s = _valid_s(document, faults)
+    faults.raise_if_any()
+    return Spec(
+        path=path,
+        root=root,
+        sha256=sha256_bytes(data),
+        model=cast("Model", document.model),
+        targets=tuple(each.target for each in found if each is not None),
+        task=document.task,
+        metrics=document.metrics,
+        data=document.data,
+        waivers=_waivers(document),
+        policies=tuple(each.use for each in shared.policies),
+        valid_s=valid_s,
+    )
+
+
+def _check_head(tree: dict[str, Any], faults: Faults) -> None:
+    """What makes reading on pointless: no version, another version, too many targets."""
+    version = tree.get("deployspec")
+    if version is None:
+        faults.add("missing-key", "the file does not say its language version", help=f"add deployspec = {VERSION}")
+    elif version is True or version != VERSION:
+        faults.at_value("unknown-version", f"version {version!r} is not known", ("deployspec",), f"known: {VERSION}")
+    elif isinstance(tree.get("targets"), dict) and len(tree["targets"]) > MAX_TARGETS:
+        faults.add("too-many-targets", f"a spec has at most {MAX_TARGETS:,} targets", ("targets",), help="split it")
+    faults.raise_if_any()
+
+
+def _check_tables(document: Document, faults: Faults) -> None:
+    if document.model is not None:
+        meaning.check_model(document.model, faults)
+    if document.task is not None:
+        meaning.check_task(document.task, document.model, faults)
+    meaning.check_metrics(document.metrics, faults)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What every target is read with."""
+
+    document: Document
+    kinds: dict[str, Any]
+    limits: tuple[budgets.Limit, ...]
+    policies: tuple[policy.Policy, ...]
+    floor: policy.Expanded
+    rules: dict[bool, Rules]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A target, and the edges that its format adds."""
+
+    target: Target
+    lowerings: tuple[Lowering, ...]
+    form: str
+
+
+def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Shared:
+    kinds = budgets.kinds_with(document.metrics)
+    policies = policy.read_policies(document.policy.extends, folder, root, kinds, faults)
+    demanded = [
+        _expand(document, tuple(limit for limit in each.limits if _sound(limit, document, each.path, faults)), ())
+        for each in policies
+    ]
+    return _Shared(
+        document=document,
+        kinds=kinds,
+        limits=_read_limits(document.budgets, ("budgets",), kinds, document, faults),
+        policies=policies,
+        floor=policy.floor(tuple(demanded)),
+        rules=rules.resolve(document.evidence, tuple(each.evidence for each in policies), faults),
+    )
+
+
+def _read_limits(
+    table: dict[str, Any], path: tuple[str, ...], kinds: dict[str, Any], document: Document, faults: Faults
+) -> tuple[budgets.Limit, ...]:
+    found = budgets.read_limits(table, path, kinds, faults)
+    return tuple(limit for limit in found if _sound(limit, document, limit.path, faults))
+
+
+def _sound(limit: budgets.Limit, document: Document, at: Any, faults: Faults) -> bool:
+    return meaning.check_limit(limit, document.task, document.data, at, faults)
+
+
+def _expand(document: Document, common: tuple[budgets.Limit, ...], own: tuple[budgets.Limit, ...]) -> policy.Expanded:
+    task = document.task
+    if task is None:
+        return budgets.expand(budgets.merge(common, own), (), None, None)
+    return budgets.expand(budgets.merge(common, own), task.labels, task.task, task.positive)
+
+
+def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults) -> _Found | None:
+    path = ("targets", name)
+    targets.check_name(name, path, faults)
+    common, options = targets.split_table(raw)
+    table = shape.read(TargetTable, common, path, faults)
+    if table is None:
+        return None
+    resolved = _budgets(name, table, shared, faults)
+    passes = targets.read_passes(table.passes, path, faults)
+    limit_s = targets.time_limit_s(table.time_limit, path, faults)
+    plugin = targets.read_plugin(Family.TARGETS, table.format, options, path, "format", faults)
+    if plugin is None:
+        return None
+    targets.check_schemes(passes, plugin.lowerings(), table.format, shared.document.data, path, faults)
+    target = Target(
+        name=name,
+        format=table.format,
+        budgets=resolved,
+        rules=shared.rules[table.device is not None],
+        passes=passes,
+        options=targets.given(plugin, options),
+        device=table.device,
+        time_limit_s=limit_s,
+    )
+    return _Found(target=target, lowerings=plugin.lowerings(), form=plugin.form)
+
+
+def _budgets(name: str, table: TargetTable, shared: _Shared, faults: Faults) -> tuple[Budget, ...]:
+    """Every budget of one target: common, its own, and what the policies demand."""
+    path = ("targets", name)
+    own = _read_limits(table.budgets, (*path, "budgets"), shared.kinds, shared.document, faults)
+    expanded = _expand(shared.document, shared.limits, own)
+    for budget, limit in expanded.values():
+        formats = limit.kind.formats
+        if formats and table.format not in formats:
+            message = f"'{budget.name}' is counted for {' and '.join(formats)}, not for {table.format}"
+            faults.add("wrong-format", message, limit.path, help="put it under the budgets of those targets")
+    resolved = policy.bound_by(expanded, shared.floor, faults)
+    if not resolved and not shared.document.budgets and not table.budgets:
+        faults.add("no-budget", f"target '{name}' has no budget at all", path, help='e.g. budgets.size = "< 20 MB"')
+    return resolved
+
+
+def _check_routes(document: Document, found: list[_Found | None], faults: Faults) -> None:
+    if not document.targets:
+        faults.add("no-target", "the spec has no target", help='add [targets.NAME] with format = "…"')
+    if document.model is None:
+        if not any(each.path[:1] == ("model",) for each in faults.found):
+            faults.add("missing-key", "'model' is missing", help="add a [model] table")
+        return
+    kind = document.model.kind
+    stranded = {
+        each.target.format: each
+        for each in found
+        if each is not None and not targets.reachable(kind, each.lowerings, each.form)
+    }
+    for format, each in stranded.items():
+        takes = ", ".join(sorted({edge.takes for edge in each.lowerings})) or "nothing"
+        message = f"no route leads from a {kind} to '{format}'"
+        faults.at_value("no-route", message, ("model", "source"), f"{format} is made from {takes}")
+
+
+def _check_waivers(document: Document, shared: _Shared, found: list[_Found | None], faults: Faults) -> None:
+    known = {
+        each.target.name: frozenset(budget.name for budget in each.target.budgets) for each in found if each is not None
+    }
+    meaning.check_waivers(document, known, faults)
+    strict = [each.use.name for each in shared.policies if not each.waivers]
+    if strict and document.waivers:
+        faults.add("loosens-policy", f"the policy '{strict[0]}' allows no waivers", ("waivers", 0), help="remove them")
+
+
+def _waivers(document: Document) -> tuple[Waiver, ...]:
+    if not document.waivers:
+        return ()
+    from deployspec.ir.verdict import Waiver  # the nouns of judging: most specs need none of them
+
+    return tuple(Waiver(**vars(each)) for each in document.waivers)
+
+
+def _valid_s(document: Document, faults: Faults) -> int | None:
+    text = document.report.valid
+    if text is None:
+        return None
+    try:
+        return parse_duration_s(text)
+    except QuantityError as error:
+        faults.at_value("bad-duration", str(error), ("report", "valid"), 'e.g. "90 d"')
+        return None
+
+
+def missing_data(spec: Spec) -> tuple[Diagnostic, ...]:
+    """Splits whose files are not there, as errors: nothing can be planned or checked without them."""
+    return tuple(_missing(spec, Severity.ERROR))
+
+
+def notes(spec: Spec) -> tuple[Diagnostic, ...]:
+    """What `validate` says and does not fail for: data may live elsewhere."""
+    return tuple(_missing(spec, Severity.NOTE))
+
+
+def _missing(spec: Spec, severity: Severity) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            code="missing-data",
+            message=f"the {split} split '{text}' is not there",
+            file=spec.path,
+            path=path,
+            at=At.VALUE,
+            help="check and plan need it",
+            severity=severity,
+        )
+        for split, path, text in meaning.split_files(spec.data)
+        if not (spec.folder / paths.file_part(text)).exists()
+    ]
+
+
+def check_pin(spec: Spec) -> None:
+    """Hold the model's file against `[model] sha256`. Raises DigestMismatch (exit 5)."""
+    if spec.model.sha256 is None:
+        return
+    name = spec.model.weights or paths.file_part(spec.model.source)
+    found = sha256_path(spec.folder / name)
+    if found != spec.model.sha256:
+        raise DigestMismatch(
+            f"'{name}' has the sha256 {found}, and the spec pins {spec.model.sha256}: "
+            "restore the file, or pin the new one after review"
+        )

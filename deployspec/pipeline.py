@@ -1,0 +1,177 @@
+"""The whole flow, on one screen: a spec becomes a plan, artifacts, evidence, verdicts and a signed report.
+
+Each stage is one verb. What depends on the machine (clock, lane, store, key) enters here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from deployspec.build import BuildContext, build, missing_distributions
+from deployspec.diagnostics import At, Diagnostic
+from deployspec.errors import ExitCode, SpecFaults, UsageError
+from deployspec.ir.artifact import Done
+from deployspec.judge import LOOKS, conclude, judge, timing_decided, waiver_findings
+from deployspec.lanes.host import HostLane
+from deployspec.measure import SampleStore, measure, measure_timing
+from deployspec.parse import check_pin, missing_data, parse_spec
+from deployspec.plan import make_plan
+from deployspec.report import Findings, compose, write_report
+from deployspec.sources.identity import origins
+from deployspec.trust import dsse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from deployspec.build import Progress, Store
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.plan import Plan
+    from deployspec.ir.report import Report
+    from deployspec.ir.spec import Spec, Target
+    from deployspec.ir.verdict import Verdict
+    from deployspec.trust.keys import SigningKey
+
+
+class Watch(Progress, Protocol):
+    """Told of everything that takes time."""
+
+    def timing(self, target: Target) -> None:
+        """A target's latency is about to be measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks of a check, beyond the spec. `targets` narrows it; without a `key` the report is unsigned."""
+
+    store: Store
+    out: Path
+    targets: tuple[str, ...] = ()
+    key: SigningKey | None = None
+    reuse_latency_s: int | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A finished check: what was concluded, and the envelope that proves it."""
+
+    report: Report
+    envelope: dsse.Envelope
+    path: Path
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """4 when a step failed, else what the verdicts conclude."""
+        failed = any(target.failure for target in self.report.targets)
+        return ExitCode.BUILD_FAILED if failed else self.report.result.exit_code
+
+
+def check(path: Path, request: Request, watch: Watch) -> Checked:
+    """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
+    spec, plan = read(path, request.targets)
+    _refuse_missing_extras(spec, plan)
+    digests = {origin.id: origin.sha256 for origin in origins(spec).values()}
+    context = BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
+    results = build(plan, request.store, context, progress=watch)
+    measurements = tuple(_measure(spec, plan, results, request, watch))
+    now = datetime.now(UTC)
+    verdicts = tuple(_judge(spec, measurements, now))
+    report = compose(
+        Findings(
+            spec=spec,
+            plan=plan,
+            digests=digests,
+            results=results,
+            measurements=measurements,
+            verdicts=verdicts,
+            result=conclude(verdicts, strict=request.strict),
+            remarks=waiver_findings(spec.waivers, verdicts, now),
+            machine=HostLane().machine(),
+            checked_at=now,
+        )
+    )
+    return _publish(report, plan, results, request)
+
+
+def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
+    """The spec, narrowed to `targets`, and its plan. Raises SpecFaults, also for data that is missing."""
+    spec = _narrowed(parse_spec(path), targets)
+    check_pin(spec)
+    plan = make_plan(spec)
+    absent = missing_data(spec)
+    if absent:
+        raise SpecFaults(absent)
+    return spec, plan
+
+
+def _refuse_missing_extras(spec: Spec, plan: Plan) -> None:
+    """Raises SpecFaults with the extra to install, for every target whose toolchain is not there."""
+    found = []
+    for route in plan.routes:
+        steps = [plan.by_id()[step] for step in route.steps]
+        lacking = {step.toolchain.extra for step in steps if missing_distributions(step.toolchain)}
+        for extra in sorted(lacking):
+            message = f"format '{route.format}' needs the extra '{extra}', which is not installed"
+            where = ("targets", route.target, "format")
+            hint = f"pip install 'deployspec[{extra}]'"
+            fault = Diagnostic(
+                code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint
+            )
+            found.append(fault)
+    if found:
+        raise SpecFaults(found)
+
+
+def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:
+    unknown = set(names) - {target.name for target in spec.targets}
+    if unknown:
+        have = ", ".join(target.name for target in spec.targets)
+        raise UsageError(f"the spec has no target '{sorted(unknown)[0]}'; it has {have}")
+    kept = tuple(target for target in spec.targets if not names or target.name in names)
+    return replace(spec, targets=kept)
+
+
+def _measure(
+    spec: Spec, plan: Plan, results: dict[str, StepResult], request: Request, watch: Watch
+) -> Iterator[Measurement]:
+    lane = HostLane()
+    yield from measure(spec, plan, results, lane)
+    clock = _Clock(watch, request.reuse_latency_s)
+    yield from measure_timing(spec, plan, results, lane, SampleStore(request.store.root / "samples"), clock)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Timing goes on look by look until the judge can decide every budget that it feeds."""
+
+    watch: Watch
+    reuse_s: int | None
+    looks: Sequence[int] = LOOKS
+
+    def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
+        return timing_decided(target.budgets, found, target.rules)
+
+    def timing(self, target: Target) -> None:
+        self.watch.timing(target)
+
+
+def _judge(spec: Spec, measurements: Sequence[Measurement], at: datetime) -> Iterator[Verdict]:
+    for target in spec.targets:
+        yield from judge(target.name, target.budgets, measurements, target.rules, spec.waivers, at)
+
+
+def _publish(report: Report, plan: Plan, results: dict[str, StepResult], request: Request) -> Checked:
+    """Sign, then write the report and copies of the artifacts that it names."""
+    artifacts = []
+    for target, route in zip(report.targets, plan.routes, strict=True):
+        built = results[route.artifact]
+        if target.artifact is not None and isinstance(built, Done):
+            artifacts.append((target, built.artifact))
+    envelope = dsse.Envelope(to_bytes(report))
+    if request.key is not None:
+        envelope = envelope.signed_by(request.key)
+    return Checked(report=report, envelope=envelope, path=write_report(request.out, envelope.to_bytes(), artifacts))

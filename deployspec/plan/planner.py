@@ -1,0 +1,227 @@
+"""Lays the targets' routes into one graph, in which equal steps are one step."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+from deployspec import registry
+from deployspec.ir.plan import (
+    DATASET,
+    EXPORTED_PROGRAM,
+    KERAS_MODEL,
+    OUTPUTS,
+    SAVED_MODEL,
+    TORCH_MODULE,
+    TORCHSCRIPT,
+    Action,
+    Form,
+    Lowering,
+    Plan,
+    Route,
+    Runner,
+    Step,
+    Toolchain,
+)
+from deployspec.ir.spec import SourceKind
+from deployspec.plan.routes import find_route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployspec.ir.spec import Spec, Target
+
+SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
+    SourceKind.TORCH_CALLABLE: TORCH_MODULE,
+    SourceKind.EXPORTED_PROGRAM: EXPORTED_PROGRAM,
+    SourceKind.TORCHSCRIPT: TORCHSCRIPT,
+    SourceKind.KERAS_CALLABLE: KERAS_MODEL,
+    SourceKind.KERAS_FILE: KERAS_MODEL,
+    SourceKind.SAVED_MODEL: SAVED_MODEL,
+}
+
+DATA_TOOLCHAIN: Final = Toolchain(name="data", distributions=("numpy",))
+EAGER: Final = Runner(
+    script="deployspec.runners.eager",
+    toolchain=Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch"),
+)
+JUDGED_SPLITS: Final = ("test", "field")
+LATENCY_REDUCTION: Final = "latency_reduction"
+MODEL: Final = "model"
+
+
+def make_plan(spec: Spec) -> Plan:
+    """The plan of `spec`, the same on every machine. Raises NoRoute for a target that cannot be reached."""
+    graph = _Graph(spec)
+    references = tuple((split, graph.reference(split)) for split in graph.judged_splits)
+    routes = tuple(_route(graph, target) for target in spec.targets)
+    return Plan(steps=graph.steps(), routes=routes, references=references)
+
+
+def _route(graph: _Graph, target: Target) -> Route:
+    plugin = registry.load(registry.Family.TARGETS, target.format)(**dict(target.options))
+    lowerings, runner = plugin.lowerings(), plugin.runner()
+    schemes = [use.option("scheme") for use in target.passes]
+    chain = find_route(graph.start, plugin.form, schemes, lowerings)
+    made = graph.convert(target, chain)
+    splits = graph.judged_splits
+    evaluations = tuple((split, graph.check(target, made[-1], chain[-1], runner, split)) for split in splits)
+    # An evaluation holds the contract before it runs its split; what none evaluates is checked by itself.
+    unevaluated = list(zip(made, chain, strict=True))[: -1 if splits else None]
+    checks = [graph.check(target, step, lowering, runner) for step, lowering in unevaluated]
+    baseline = _baseline(graph, target, plugin.form, lowerings, runner)
+    return Route(
+        target=target.name,
+        format=plugin.form,
+        steps=tuple(dict.fromkeys([*made, *checks, *(step for _, step in evaluations)])),
+        artifact=made[-1],
+        runner=runner,
+        evaluations=evaluations,
+        baseline=baseline,
+    )
+
+
+def _baseline(
+    graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner
+) -> str | None:
+    """What `latency_reduction` compares with: the eager source where the runner can, else plain float32."""
+    if not any(budget.metric == LATENCY_REDUCTION for budget in target.budgets):
+        return None
+    if runner.runs_source:
+        return MODEL
+    chain = find_route(graph.start, form, (), lowerings)
+    made = graph.convert(target, chain)
+    graph.check(target, made[-1], chain[-1], runner)
+    return made[-1]
+
+
+class _Graph:
+    """The steps so far, in an order in which they can run; equal work is one step."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._steps: dict[str, Step] = {}
+        self._splits = spec.data.splits()
+        self.start = SOURCE_FORMS[spec.model.kind]
+        self.judged_splits = [split for split in JUDGED_SPLITS if split in self._splits]
+
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(self._steps.values())
+
+    def data(self, split: str, target: str = "") -> str:
+        """The step that prepares a split."""
+        task = self._spec.task
+        value = self._splits[split]
+        options = {
+            "split": split,
+            "value": value if isinstance(value, str) else list(value),
+            "task": task.kind if task else None,
+            "classes": len(task.labels) if task else 0,
+        }
+        return self._add(
+            Step(
+                id=f"data.{split}",
+                action=Action.PREPARE,
+                takes=(("data", f"data:{split}"),),
+                gives=DATASET,
+                function="deployspec.sources.dataset:prepare",
+                toolchain=DATA_TOOLCHAIN,
+                options=options,
+                targets=(target,) if target else (),
+            )
+        )
+
+    def reference(self, split: str) -> str:
+        """The step that runs the source itself, eagerly, over a split."""
+        model = self._spec.model
+        return self._add(
+            Step(
+                id=f"reference@{split}",
+                action=Action.EVALUATE,
+                takes=(("model", MODEL), ("data", self.data(split))),
+                gives=OUTPUTS,
+                function="deployspec.measure.evaluate:evaluate_reference",
+                toolchain=_on_lane(EAGER),
+                options={"runner": _runner_options(EAGER), "source": model.source, "weights": model.weights},
+                cost_s=4.0,
+            )
+        )
+
+    def convert(self, target: Target, chain: Sequence[Lowering]) -> list[str]:
+        """The steps of a route, each taking what the one before gave."""
+        made: list[str] = []
+        for lowering in chain:
+            needs = [(split, self.data(split, target.name)) for split in self._needs(lowering)]
+            made.append(
+                self._add(
+                    Step(
+                        id=f"{lowering.gives}.{lowering.name}",
+                        action=Action.CONVERT,
+                        takes=(("input", made[-1]) if made else ("model", MODEL), *needs),
+                        gives=lowering.gives,
+                        function=lowering.function,
+                        toolchain=lowering.toolchain,
+                        options=lowering.options,
+                        targets=(target.name,),
+                        cost_s=lowering.cost_s,
+                        time_limit_s=target.time_limit_s,
+                    )
+                )
+            )
+        return made
+
+    def _needs(self, lowering: Lowering) -> list[str]:
+        """The splits it reads; calibration samples are also its probe, where there are any."""
+        probe = [split for split in ("calibration",) if split in self._splits]
+        return list(dict.fromkeys([*lowering.needs, *probe]))
+
+    def check(
+        self, target: Target, artifact: str, lowering: Lowering, runner: Runner, split: str | None = None
+    ) -> str:
+        """The step that reloads an artifact in a fresh process, holds the contract and runs a split."""
+        return self._add(
+            Step(
+                id=f"{artifact}@{split or 'contract'}",
+                action=Action.EVALUATE,
+                takes=(("artifact", artifact), *([("data", self.data(split))] if split else [])),
+                gives=OUTPUTS,
+                function="deployspec.measure.evaluate:evaluate_artifact",
+                toolchain=_on_lane(runner),
+                options={"runner": _runner_options(runner), "tolerance": lowering.tolerance},
+                targets=(target.name,),
+                cost_s=2.0,
+                time_limit_s=target.time_limit_s,
+            )
+        )
+
+    def _add(self, wanted: Step) -> str:
+        """Share an equal step, or insert `wanted`, numbered where another step has its name."""
+        for number in itertools.count(1):
+            step_id = wanted.id if number == 1 else f"{wanted.id}-{number}"
+            there = self._steps.get(step_id)
+            if there is None:
+                self._steps[step_id] = dataclasses.replace(wanted, id=step_id)
+                return step_id
+            if _same_work(there, wanted):
+                self._steps[step_id] = _shared(there, wanted)
+                return step_id
+        raise AssertionError
+
+
+def _same_work(one: Step, other: Step) -> bool:
+    return (one.function, one.takes, one.options) == (other.function, other.takes, other.options)
+
+
+def _shared(there: Step, wanted: Step) -> Step:
+    targets = tuple(dict.fromkeys([*there.targets, *wanted.targets]))
+    return dataclasses.replace(there, targets=targets, time_limit_s=max(there.time_limit_s, wanted.time_limit_s))
+
+
+def _on_lane(runner: Runner) -> Toolchain:
+    """The light worker that starts runners: it imports nothing, but the runtime's version is part of the key."""
+    return dataclasses.replace(runner.toolchain, name="lane", preload=(), block=())
+
+
+def _runner_options(runner: Runner) -> dict[str, Any]:
+    return {"script": runner.script, "needs": list(runner.needs)}

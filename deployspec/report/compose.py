@@ -1,0 +1,109 @@
+"""Everything that a run found, as one report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployspec import __version__
+from deployspec.digests import sha256_path
+from deployspec.ir.artifact import Done, Failed
+from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Machine, Measurement
+    from deployspec.ir.plan import Plan, Route, Step
+    from deployspec.ir.spec import Spec, Target
+    from deployspec.ir.verdict import Result, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What the stages before the report gave."""
+
+    spec: Spec
+    plan: Plan
+    digests: Mapping[str, str]
+    results: Mapping[str, StepResult]
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    result: Result
+    remarks: tuple[str, ...]
+    machine: Machine
+    checked_at: datetime
+
+
+def compose(found: Findings) -> Report:
+    """The report of a run. The artifacts' digests are taken from their bytes in the store, now."""
+    spec = found.spec
+    expires = found.checked_at + timedelta(seconds=spec.valid_s) if spec.valid_s else None
+    return Report(
+        result=found.result,
+        model=spec.model.name,
+        model_version=spec.model.version,
+        spec=Digest(name=spec.path.name, sha256=spec.sha256),
+        sources=(Digest(name=spec.model.source, sha256=found.digests["model"]),),
+        data=tuple(
+            Digest(name=name.removeprefix("data:"), sha256=digest)
+            for name, digest in found.digests.items()
+            if name.startswith("data:")
+        ),
+        policies=tuple(Digest(name=use.name, sha256=use.sha256) for use in spec.policies),
+        targets=tuple(
+            _target(target, route, found.results) for target, route in zip(spec.targets, found.plan.routes, strict=True)
+        ),
+        measurements=found.measurements,
+        verdicts=found.verdicts,
+        waivers=spec.waivers,
+        steps=tuple(_step(step, found.results[step.id]) for step in found.plan.steps),
+        tools=_tools(found.plan),
+        machine=found.machine,
+        findings=found.remarks,
+        checked_at=write_time(found.checked_at),
+        expires_at=write_time(expires) if expires else "",
+        positive=(spec.task.positive or "") if spec.task else "",
+    )
+
+
+def _target(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
+    artifact, failures = results[route.artifact], failures_of(route, results)
+    return TargetReport(
+        name=target.name,
+        format=target.format,
+        budgets=target.budgets,
+        rules=target.rules,
+        steps=route.steps,
+        artifact=_digest(artifact.artifact) if isinstance(artifact, Done) and not failures else None,
+        failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
+    )
+
+
+def failures_of(route: Route, results: Mapping[str, StepResult]) -> list[Failed]:
+    """The steps of a route that failed, in order, without those that only waited for another."""
+    failed = [result for step in route.steps if isinstance(result := results[step], Failed)]
+    return [each for each in failed if each.blocked_by is None] or failed
+
+
+def _digest(artifact: Path) -> Digest:
+    return Digest(name=artifact.name, sha256=sha256_path(artifact))
+
+
+def _step(step: Step, result: StepResult) -> StepRecord:
+    takes = tuple(source for _, source in step.takes)
+    if isinstance(result, Failed):
+        return StepRecord(id=step.id, takes=takes, gives=step.gives, result="failed", reason=result.reason)
+    word = "cached" if result.cached else "built"
+    return StepRecord(id=step.id, takes=takes, gives=step.gives, result=word, seconds=f"{result.seconds:.3f}")
+
+
+def _tools(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """This program and every distribution that a step ran on, with versions."""
+    names = {name for step in plan.steps for name in step.toolchain.distributions}
+    return (("deployspec", __version__), *((name, importlib.metadata.version(name)) for name in sorted(names)))

@@ -1,0 +1,168 @@
+"""What a report may not contradict within itself, before any of its figures is worth judging again.
+
+A report is read from a file that others wrote. Its statistics reach arithmetic that takes them at their word, so
+impossible tables stop here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never
+
+from deployspec.ir.budget import BUDGETS, Budget, EvidenceKind
+from deployspec.ir.evidence import Classified, Count, NotMeasured, Processes, Reduction, Share, Statistic
+from deployspec.units import Dimension, QuantityError, parse_bound
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from deployspec.ir.evidence import PairedOutcomes, Rules
+    from deployspec.ir.report import Report, TargetReport
+    from deployspec.ir.verdict import Verdict
+_HUGE: Final = Decimal(10) ** 18
+
+T = TypeVar("T", bound="Hashable")
+
+
+def contradictions(report: Report) -> tuple[str, ...]:
+    """Everything in the report that cannot be, in its order; empty for a sound one."""
+    return tuple(
+        chain(
+            _targets(report),
+            chain.from_iterable(map(_target, report.targets)),
+            _measurements(report),
+            chain.from_iterable(map(_verdict, report.verdicts)),
+        )
+    )
+
+
+def _targets(report: Report) -> Iterator[str]:
+    if not report.targets:
+        yield "it has no target, and so it proves nothing"
+    for name in _repeated(target.name for target in report.targets):
+        yield f"target {name!r} is there twice"
+    for target in report.targets:
+        released = report.result.exit_code == 0
+        if released and target.artifact is None:
+            yield f"target {target.name!r} is released without an artifact"
+
+
+def _target(target: TargetReport) -> Iterator[str]:
+    if not is_plain_name(target.name):
+        yield f"{target.name!r} is not the plain name of a target"
+    if target.artifact and not is_plain_name(target.artifact.name):
+        yield f"{target.artifact.name!r} is not the plain name of an artifact"
+    if bool(target.artifact) is bool(target.failure):
+        yield f"target {target.name!r} must have either an artifact or a failure"
+    if not target.budgets:
+        yield f"target {target.name!r} has no budget, and so it proves nothing"
+    for name in _repeated(budget.name for budget in target.budgets):
+        yield f"target {target.name!r} has budget {name!r} twice"
+    yield from (f"target {target.name!r}: {problem}" for problem in _rules(target.rules))
+    for budget in target.budgets:
+        if not _means_what_it_says(budget):
+            yield f"budget {budget.name!r} of target {target.name!r} is not what its text {budget.limit.text!r} says"
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether `name` is one component of a path, the same on every system, and safe to show."""
+    return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\:")
+
+
+def _rules(rules: Rules) -> Iterator[str]:
+    if rules.confidence is not None and not Decimal("0.5") <= rules.confidence < 1:
+        yield f"a confidence of {rules.confidence} is not in [0.5, 1)"
+    if rules.min_support < 1 or rules.seed < 0:
+        yield "min_support must be at least 1, and seed at least 0"
+    foreign = sorted(set(rules.least) - set(EvidenceKind))
+    if foreign:
+        yield f"no kind of evidence is called {foreign[0]!r}"
+
+
+def _means_what_it_says(budget: Budget) -> bool:
+    """Whether the limits are those that their texts spell, in the dimension of the table of budgets."""
+    row = BUDGETS.get(budget.metric)
+    if row and (budget.dimension, budget.ceiling) != (row.dimension, row.ceiling):
+        return False
+    bounds = [budget.limit] + ([budget.good] if budget.good else [])
+    try:
+        return all(parse_bound(bound.text, budget.dimension) == bound for bound in bounds)
+    except QuantityError:
+        return False
+
+
+def _measurements(report: Report) -> Iterator[str]:
+    known = {target.name for target in report.targets}
+    for each in report.measurements:
+        if each.target not in known:
+            yield f"{each.name!r} was measured on {each.target!r}, which is no target"
+        if not _is_possible(each.statistic):
+            yield f"the statistics of {each.name!r} of target {each.target!r} are impossible"
+    keys = ((each.target, each.name, each.split, each.evidence) for each in report.measurements)
+    for target, name, split, evidence in _repeated(keys):
+        place = f" on {split!r}" if split else ""
+        yield f"{name!r} of target {target!r} was measured twice{place} with evidence of class {evidence.value!r}"
+
+
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    figures = (verdict.estimate, verdict.lower, verdict.upper)
+    if verdict.unit not in set(Dimension) or not all(figure is None or _is_sane(figure) for figure in figures):
+        yield f"the figures of {verdict.budget!r} of target {verdict.target!r} are impossible"
+
+
+def _is_sane(figure: Decimal) -> bool:
+    """Whether arithmetic at the usual 28 digits keeps the figure's decimals."""
+    return abs(figure) < _HUGE
+
+
+def _is_possible(statistic: Statistic) -> bool:
+    match statistic:
+        case Share(hits=hits, n=n):
+            return 0 <= hits <= n
+        case Processes():
+            marked = len(statistic.contended) in (0, len(statistic.values))
+            return marked and statistic.calls >= 0 and all(map(_is_sane, statistic.values))
+        case Classified():
+            return _is_table(statistic)
+        case Reduction(before=before, after=after):
+            return 0 <= before < _HUGE and 0 <= after < _HUGE
+        case Count(value=value):
+            return _is_sane(value)
+        case NotMeasured():
+            return True
+        case _:
+            assert_never(statistic)
+
+
+def _is_table(table: Classified) -> bool:
+    """Whether both confusion matrices and the paired outcomes can come from the same samples."""
+    size = len(table.labels)
+    matrices = (table.confusion, table.reference_confusion)
+    if size == 0 or len(set(table.labels)) != size or len(table.paired) != size:
+        return False
+    if any(len(matrix) != size or any(len(row) != size for row in matrix) for matrix in matrices):
+        return False
+    counts = chain(*table.confusion, *table.reference_confusion, (table.excluded, table.top5 or 0))
+    return (
+        all(count >= 0 for count in counts)
+        and (table.top5 or 0) <= table.n
+        and all(_is_pairing(table, label) for label in range(size))
+    )
+
+
+def _is_pairing(table: Classified, label: int) -> bool:
+    """Whether the outcomes of one class add up to its row in either matrix."""
+    pair: PairedOutcomes = table.paired[label]
+    right, reference_right = table.confusion[label][label], table.reference_confusion[label][label]
+    return (
+        min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0
+        and pair.n == sum(table.confusion[label]) == sum(table.reference_confusion[label])
+        and pair.both + pair.repaired == right
+        and pair.reference_right == reference_right
+    )
+
+
+def _repeated(values: Iterable[T]) -> list[T]:
+    return [value for value, count in Counter(values).items() if count > 1]

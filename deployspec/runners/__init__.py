@@ -1,0 +1,1 @@
+"""Small programs that run inside the measuring process or on the device: one runtime and numpy each."""

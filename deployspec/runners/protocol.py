@@ -1,0 +1,288 @@
+"""What every runner speaks: a job file in, JSON lines out, a closing line that carries the job's nonce.
+
+A runner imports its runtime once and forks a child for each repetition, before anything is loaded or
+computed, so that every repetition is a fresh process and none pays for the import. A child that crashes is
+an error line; a return code is never trusted, only the closing line is. The runner carries its own watchdog,
+because a lane that is cut off cannot kill it.
+
+This file is shipped to devices: it may import the standard library and numpy, and nothing of deployspec.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+CHUNK_BYTES = 4 << 20
+
+
+class Run(Protocol):
+    """A loaded model: arrays in the order of the job's inputs to arrays in the order of its outputs."""
+
+    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]: ...
+
+
+class Load(Protocol):
+    """Load an artifact; `options` are the runner's own."""
+
+    def __call__(self, artifact: str, options: dict[str, Any]) -> Run: ...
+
+
+def main(load: Load, runtime: str) -> None:
+    """Do every task of the job named by argv[1]; `runtime` is reported as name and version."""
+    job = json.loads(Path(sys.argv[1]).read_text())
+    _watchdog.arm(job["time_limit_s"])
+    _emit({"runtime": runtime})
+    for number, task in enumerate(job["tasks"]):
+        for _ in range(task.get("processes", 1)):
+            _emit({"task": number} | _in_child(load, job, task))
+    _emit({"done": True, "nonce": job["nonce"]})
+
+
+def _emit(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+class _Watchdog:
+    """Ends the runner and the child it waits for, after a time or when told to."""
+
+    child: int | None = None
+
+    def arm(self, seconds: float) -> None:
+        signal.signal(signal.SIGALRM, self._end)
+        signal.signal(signal.SIGTERM, self._end)
+        signal.alarm(max(1, math.ceil(seconds)))
+
+    def _end(self, number: int, _: object) -> None:
+        if self.child is not None:
+            os.kill(self.child, signal.SIGKILL)
+        os._exit(128 + number)
+
+
+_watchdog = _Watchdog()
+
+
+def _in_child(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Perform one repetition in a forked child and return its result, or `{"error": …}`."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(read_end)
+        _perform_and_exit(write_end, load, job, task)
+    os.close(write_end)
+    _watchdog.child = child
+    with os.fdopen(read_end, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    _watchdog.child = None
+    if os.WIFSIGNALED(status):
+        return {"error": f"killed by {signal.Signals(os.WTERMSIG(status)).name}"}
+    return json.loads(answer) if answer else {"error": f"exited {os.waitstatus_to_exitcode(status)} without an answer"}
+
+
+def _perform_and_exit(write_end: int, load: Load, job: dict[str, Any], task: dict[str, Any]) -> None:
+    try:
+        answer = _TASKS[task["task"]](load, job, task)
+    except BaseException as error:  # noqa: BLE001, RUF100 - whatever it is, it is this repetition's answer
+        traceback.print_exc()
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    with os.fdopen(write_end, "wb") as pipe:
+        pipe.write(json.dumps(answer).encode())
+    os._exit(0)
+
+
+# --- task "outputs": run a whole split, one sample at a time, in memory that does not grow with it ---
+
+
+def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Run every sample of `task["inputs"]` (one .npy per input) and write one .npy per output to `task["out"]`."""
+    run = load(job["artifact"], job["options"])
+    readers = _readers(job, task)
+    writers: list[Writer] = []
+    started = time.perf_counter()
+    for arrays in zip(*readers, strict=True):
+        for row in range(len(arrays[0])):
+            results = run([array[row : row + 1] for array in arrays])
+            if not writers:
+                writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(results)]
+            for writer, result in zip(writers, results, strict=True):
+                writer.add(result)
+    seconds = time.perf_counter() - started
+    return {"samples": [writer.close() for writer in writers][0] if writers else 0, "seconds": seconds}
+
+
+def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
+    """The task's files; `job["axes"]` holds the order of axes that the artifact wants, where it differs."""
+    axes = job.get("axes") or [None] * len(task["inputs"])
+    return [Reader(path, order) for path, order in zip(task["inputs"], axes, strict=True)]
+
+
+class Reader:
+    """An .npy file in chunks of whole samples; memory-mapping it would count as ours while it is read."""
+
+    def __init__(self, path: str, axes: list[int] | None = None) -> None:
+        self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as this object
+        version = np.lib.format.read_magic(self._file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        self.shape, _, self.dtype = read_header(self._file)
+        self._axes = axes
+
+    def __iter__(self) -> Any:
+        sample = int(np.prod(self.shape[1:], dtype=np.int64))
+        step = max(1, CHUNK_BYTES // max(1, sample * self.dtype.itemsize))
+        for start in range(0, self.shape[0], step):
+            count = min(step, self.shape[0] - start)
+            chunk = np.fromfile(self._file, self.dtype, count * sample).reshape(count, *self.shape[1:])
+            yield chunk if self._axes is None else np.ascontiguousarray(chunk.transpose(self._axes))
+        self._file.close()
+
+
+class Writer:
+    """An .npy file that grows; numpy leaves room in the header for the first axis to be written again."""
+
+    def __init__(self, path: Path, like: np.ndarray) -> None:
+        self._file = path.open("wb")
+        self._tail, self._dtype, self._count = like.shape[1:], like.dtype, 0
+        self._header()
+
+    def _header(self) -> None:
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        shape = (self._count, *self._tail)
+        np.lib.format.write_array_header_1_0(self._file, {"descr": descr, "fortran_order": False, "shape": shape})
+
+    def add(self, rows: np.ndarray) -> None:
+        """Append `rows` (same dtype and trailing shape as the first ones)."""
+        if rows.shape[1:] != self._tail or rows.dtype != self._dtype:
+            raise ValueError(f"output changed from {self._dtype}{self._tail} to {rows.dtype}{rows.shape[1:]}")
+        self._file.write(rows.tobytes())
+        self._count += len(rows)
+
+    def close(self) -> int:
+        """Write the final header; returns the number of rows."""
+        self._file.seek(0)
+        self._header()
+        self._file.close()
+        return self._count
+
+
+# --- tasks "time" and "ratio": a fresh process each, load, first call and warm calls apart ---
+
+
+def _time(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Load, first call, warm-up, then `task["calls"]` timed calls, in nanoseconds; peak memory above the start's."""
+    arrays = _sample(job, task)
+    _pin()
+    resident = _reset_peak_memory()
+    begun = time.perf_counter_ns()
+    run = load(job["artifact"], job["options"])
+    loaded = time.perf_counter_ns()
+    run(arrays)
+    first = time.perf_counter_ns()
+    _warm_up(task, run, arrays)
+    disturbance = Disturbance()
+    calls = []
+    for _ in range(task["calls"]):
+        start = time.perf_counter_ns()
+        run(arrays)
+        calls.append(time.perf_counter_ns() - start)
+    return {
+        "load_ns": loaded - begun,
+        "first_call_ns": first - loaded,
+        "calls_ns": calls,
+        "memory_peak_bytes": _peak_above(resident),
+    } | disturbance.facts()
+
+
+def _ratio(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Calls of artifact and baseline interleaved as ABBA; the time of each, per block of two, in nanoseconds."""
+    arrays, pair = _sample(job, task), []
+    _pin()
+    for name in ("artifact", "baseline"):
+        pair.append(load(job[name], job["options"] if name == "artifact" else job["baseline_options"]))
+        _warm_up(task, pair[-1], arrays)
+    disturbance = Disturbance()
+    blocks = []
+    for _ in range(task["calls"]):
+        spent = [0, 0]
+        for which in (0, 1, 1, 0):
+            start = time.perf_counter_ns()
+            pair[which](arrays)
+            spent[which] += time.perf_counter_ns() - start
+        blocks.append(spent)
+    return {"blocks_ns": blocks} | disturbance.facts()
+
+
+def _sample(job: dict[str, Any], task: dict[str, Any]) -> list[np.ndarray]:
+    return [next(iter(reader))[:1].copy() for reader in _readers(job, task)]
+
+
+def _warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> None:
+    end = time.perf_counter() + task["warmup_s"]
+    done = 0
+    while done < task["warmup_calls"] or time.perf_counter() < end:
+        run(arrays)
+        done += 1
+
+
+class Disturbance:
+    """What the machine did to us between construction and `facts`: waits, involuntary switches, load."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+    def facts(self) -> dict[str, Any]:
+        """Wall and CPU seconds, involuntary context switches, load average of the last minute."""
+        return {
+            "wall_s": time.perf_counter() - self._wall,
+            "cpu_s": time.process_time() - self._cpu,
+            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches,
+            "load_average": os.getloadavg()[0],
+        }
+
+
+def _pin() -> None:
+    """Stay on one core where the system lets us; one that moves is timed with cold caches."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _reset_peak_memory() -> int | None:
+    """Resident bytes now, with the kernel's high-water mark set back to them; None where that cannot be had."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status_bytes("VmRSS")
+    except OSError:
+        return None
+
+
+def _peak_above(resident: int | None) -> int | None:
+    return None if resident is None else max(0, _status_bytes("VmHWM") - resident)
+
+
+def _status_bytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
+
+
+def _describe(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """What the loaded model tells of itself: its `facts`, where it has them."""
+    del task
+    facts: dict[str, Any] = getattr(load(job["artifact"], job["options"]), "facts", {})
+    return facts
+
+
+_TASKS = {"describe": _describe, "outputs": _outputs, "time": _time, "ratio": _ratio}

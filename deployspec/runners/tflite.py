@@ -1,0 +1,62 @@
+"""Runs a .tflite in the LiteRT interpreter, one thread, XNNPACK as the interpreter chooses.
+
+Tensors are found by the names of the file's signature, never by position or shape; integer inputs and
+outputs of a quantized file are converted with the tensor's own scale and zero point.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+
+def load(artifact: str, options: dict[str, Any]) -> Any:
+    """A callable from arrays to arrays, in the order of `options["inputs"]` and `options["outputs"]`."""
+    interpreter = Interpreter(model_path=artifact, num_threads=1)
+    interpreter.allocate_tensors()
+    signature = interpreter.get_signature_runner()
+    inputs = [_Tensor(signature.get_input_details()[name]) for name in options["inputs"]]
+    outputs = [_Tensor(signature.get_output_details()[name]) for name in options["outputs"]]
+    set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        for tensor, array in zip(inputs, arrays, strict=True):
+            set_tensor(tensor.index, tensor.encode(array))
+        invoke()
+        return [tensor.decode(get_tensor(tensor.index)) for tensor in outputs]
+
+    return run
+
+
+class _Tensor:
+    """A tensor's index and how to cross between its stored integers and real values."""
+
+    def __init__(self, details: dict[str, Any]) -> None:
+        self.index = details["index"]
+        self._dtype = details["dtype"]
+        scale, self._zero = details["quantization"]
+        self._scale = float(scale)
+        if not self._scale:
+            self.encode = self.decode = _unchanged
+
+    def encode(self, real: np.ndarray) -> np.ndarray:
+        if real.dtype == self._dtype:
+            return real
+        limits = np.iinfo(self._dtype)
+        return np.clip(np.rint(real / self._scale) + self._zero, limits.min, limits.max).astype(self._dtype)
+
+    def decode(self, stored: np.ndarray) -> np.ndarray:
+        return ((stored.astype(np.float32) - self._zero) * self._scale).astype(np.float32)
+
+
+def _unchanged(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+if __name__ == "__main__":
+    import protocol
+
+    protocol.main(load, f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}")

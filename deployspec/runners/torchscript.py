@@ -1,0 +1,29 @@
+"""Runs a TorchScript file in libtorch, through the torch package; a folder is the eager source (a baseline)."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def load(artifact: str, options: dict[str, Any]) -> Any:
+    """A callable from arrays to arrays, in the order of the model's arguments and results."""
+    import eager
+
+    if Path(artifact).is_dir():
+        return eager.load(artifact, options)
+    if options.get("engine"):
+        torch.backends.quantized.engine = options["engine"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return eager.torch_run(torch.jit.load(artifact, map_location="cpu").eval())
+
+
+if __name__ == "__main__":
+    import protocol
+
+    torch.set_num_threads(1)
+    protocol.main(load, f"torch {torch.__version__} TorchScript")

@@ -1,0 +1,132 @@
+"""Reads a data split as batches of stored samples: .npz, a pair of .npy files, or a callable that yields.
+
+Every reader gives batches in file order and never the whole split, so that memory does not grow with it.
+Object arrays are refused: no pickle is ever loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import zipfile
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.lib.format as npy
+
+from deployspec.errors import DataFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BATCH_BYTES: Final = 4 << 20
+
+Batch = dict[str, np.ndarray]
+"""Rows of some samples: one array per input name, and "y" where the split has labels."""
+
+
+def read_batches(folder: Path, split: str | tuple[str, str], names: tuple[str, ...]) -> Iterator[Batch]:
+    """The split's batches; `names` are the model's inputs. Raises DataFault with the file and the reason."""
+    if not isinstance(split, str):
+        yield from _npy_pair([folder / each for each in split], names)
+    elif ":" in split:
+        yield from _callable(folder, split, names)
+    elif split.endswith(".npz"):
+        yield from _npz(folder / split, names)
+    else:
+        raise DataFault(f"{split}: this version reads .npz, a pair of .npy files, or module.py:callable")
+
+
+def _npz(path: Path, names: tuple[str, ...]) -> Iterator[Batch]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy") for name in archive.namelist()}
+            keys = _keys(path, members, names)
+            streams = {name: archive.open(f"{key}.npy") for name, key in keys.items()}
+            yield from _zip_columns(path, streams)
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        raise DataFault(f"{path.name} cannot be read: {error}") from error
+
+
+def _npy_pair(paths: list[Path], names: tuple[str, ...]) -> Iterator[Batch]:
+    if len(names) != 1:
+        raise DataFault("a pair of .npy files holds one input and y: write an .npz with the inputs' names")
+    try:
+        with paths[0].open("rb") as samples, paths[1].open("rb") as labels:
+            yield from _zip_columns(paths[0], {names[0]: samples, "y": labels})
+    except (OSError, ValueError, EOFError) as error:
+        raise DataFault(f"{paths[0].name} cannot be read: {error}") from error
+
+
+def _keys(path: Path, members: set[str], names: tuple[str, ...]) -> dict[str, str]:
+    """For each input, and y, the member of the archive that holds it."""
+    keys = {name: name for name in names if name in members}
+    if len(names) == 1 and not keys and "x" in members:
+        keys = {names[0]: "x"}
+    missing = [name for name in names if name not in keys]
+    if missing:
+        held = ", ".join(sorted(members)) or "nothing"
+        raise DataFault(f"{path.name} has no array '{missing[0]}'; it holds {held}")
+    return keys | ({"y": "y"} if "y" in members else {})
+
+
+def _zip_columns(path: Path, streams: dict[str, Any]) -> Iterator[Batch]:
+    columns = {name: _Column(name, stream) for name, stream in streams.items()}
+    lengths = {name: column.length for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise DataFault(f"{path.name}: the arrays hold different numbers of samples: {said}")
+    rows = max(1, BATCH_BYTES // max(1, *(column.row_bytes for column in columns.values())))
+    total = next(iter(lengths.values()))
+    for start in range(0, total, rows):
+        yield {name: column.read(min(rows, total - start)) for name, column in columns.items()}
+
+
+class _Column:
+    """One .npy stream, read forward by rows."""
+
+    def __init__(self, name: str, stream: Any) -> None:
+        self._stream = stream
+        version = npy.read_magic(stream)
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, self._dtype = header(stream)
+        if self._dtype.hasobject:
+            raise ValueError(f"array '{name}' holds Python objects; save numbers only")
+        if fortran or not shape:
+            raise ValueError(f"array '{name}' must be in C order with one row per sample")
+        self.length: int = shape[0]
+        self._row = shape[1:]
+        self.row_bytes = int(np.prod(self._row, dtype=np.int64)) * self._dtype.itemsize
+
+    def read(self, rows: int) -> np.ndarray:
+        wanted = rows * self.row_bytes
+        data = self._stream.read(wanted)
+        if len(data) != wanted:
+            raise EOFError("the file ends in the middle of its samples")
+        return np.frombuffer(data, self._dtype).reshape(rows, *self._row)
+
+
+def _callable(folder: Path, split: str, names: tuple[str, ...]) -> Iterator[Batch]:
+    """`module.py:callable` yields dicts of the inputs' names (and y), or (x, y) pairs for a single input."""
+    file, _, name = split.partition(":")
+    path = (folder / file).resolve()
+    sys.path.insert(0, str(path.parent))
+    try:
+        for batch in getattr(importlib.import_module(path.stem), name)():
+            yield _as_batch(split, batch, names)
+    except DataFault:
+        raise
+    except Exception as error:
+        raise DataFault(f"{split} raised {type(error).__name__}: {error}") from error
+
+
+def _as_batch(split: str, batch: Any, names: tuple[str, ...]) -> Batch:
+    if isinstance(batch, tuple) and len(names) == 1:
+        batch = dict(zip((names[0], "y"), batch, strict=False))
+    if not isinstance(batch, dict) or any(name not in batch for name in names):
+        raise DataFault(f"{split} must yield a dict with {', '.join(names)} (and y), or (x, y) for a single input")
+    arrays = {key: np.asarray(value) for key, value in batch.items() if key in (*names, "y")}
+    if len({len(array) for array in arrays.values()}) > 1:
+        raise DataFault(f"{split} yielded arrays with different numbers of samples")
+    return arrays

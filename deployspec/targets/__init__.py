@@ -1,0 +1,1 @@
+"""Targets lower a representation to the format that ships; one file each."""

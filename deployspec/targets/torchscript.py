@@ -1,0 +1,155 @@
+"""TorchScript: a frozen, traced or scripted module that libtorch loads without Python.
+
+`torch.jit.optimize_for_inference` is left out on purpose: it runs in memory, but what it saves has lost its
+prepacked weights. Freezing is what survives the file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from deployspec.ir.plan import TORCH_MODULE, TORCHSCRIPT, Lowering, Runner, Toolchain
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from deployspec.ir.artifact import Job
+
+TOOLCHAIN = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchScript:
+    """Options of a `format = "torchscript"` target."""
+
+    name: ClassVar[str] = "torchscript"
+    form: ClassVar[str] = TORCHSCRIPT
+    remark: ClassVar[str] = "deprecated by its makers since torch 2.13, which still make, save and load it"
+
+    method: Literal["trace", "script"] = "trace"
+    engine: Literal["x86", "qnnpack"] = "qnnpack"
+    """The kernels that int8 is made for; x86 also widens the file."""
+
+    def lowerings(self) -> tuple[Lowering, ...]:
+        """float32; int8 (FX graph mode); int8-dynamic (linear and recurrent weights); float16 inside, float32 outside."""
+        return (
+            self._lowering("float32", "lower_float32", 1e-4, {"method": self.method}),
+            self._lowering("int8", "lower_int8", 1e-3, {"engine": self.engine}, ("calibration",)),
+            self._lowering("int8-dynamic", "lower_int8_dynamic", 1e-3, {"engine": self.engine}),
+            self._lowering("float16", "lower_float16", 1e-3, {}),
+        )
+
+    def runner(self) -> Runner:
+        """libtorch through the torch package; the eager source is loaded beside it as a baseline."""
+        shipped = ("deployspec.runners.protocol", "deployspec.runners.eager")
+        return Runner(script="deployspec.runners.torchscript", toolchain=TOOLCHAIN, needs=shipped, runs_source=True)
+
+    def _lowering(
+        self, name: str, function: str, tolerance: float, options: dict[str, Any], needs: tuple[str, ...] = ()
+    ) -> Lowering:
+        return Lowering(
+            name=name,
+            takes=TORCH_MODULE,
+            gives=TORCHSCRIPT,
+            function=f"deployspec.targets.torchscript:{function}",
+            toolchain=TOOLCHAIN,
+            tolerance=tolerance,
+            realises=None if name == "float32" else name,
+            options=options,
+            needs=needs,
+            cost_s=3.0,
+        )
+
+
+def lower_float32(job: Job) -> dict[str, Any]:
+    """Trace or script the module, freeze and save it."""
+    from deployspec.contract import probe_inputs
+    from deployspec.sources.torch_module import open_module
+
+    return _finish(job, open_module(job), probe_inputs(job), freeze=True)
+
+
+def lower_int8(job: Job) -> dict[str, Any]:
+    """Post-training static int8 with FX graph mode quantization; one pass over the calibration split."""
+    import torch
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+    from deployspec.contract import probe_inputs
+    from deployspec.sources.torch_module import calibration_samples, open_module
+
+    engine = job.options["engine"]
+    torch.backends.quantized.engine = engine
+    inputs = probe_inputs(job)
+    example = tuple(torch.from_numpy(each[:1]) for each in inputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prepared = prepare_fx(open_module(job), get_default_qconfig_mapping(engine), example)
+        with torch.no_grad():
+            for sample in calibration_samples(job):
+                prepared(*sample)
+        quantized = convert_fx(prepared)
+    # Frozen, the x86 engine's packed weights are stored twice; qnnpack's are not.
+    return _finish(job, quantized, inputs, freeze=engine == "qnnpack", engine=engine)
+
+
+def lower_int8_dynamic(job: Job) -> dict[str, Any]:
+    """int8 weights in linear and recurrent layers, activations quantized per call."""
+    import torch
+
+    from deployspec.contract import probe_inputs
+    from deployspec.sources.torch_module import open_module
+
+    engine = job.options["engine"]
+    torch.backends.quantized.engine = engine
+    kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantized = torch.ao.quantization.quantize_dynamic(open_module(job), kinds, dtype=torch.qint8)
+    return _finish(job, quantized, probe_inputs(job), freeze=False, engine=engine)
+
+
+def lower_float16(job: Job) -> dict[str, Any]:
+    """Half precision weights and arithmetic; inputs and outputs stay float32. Slower than float32 on most CPUs."""
+    import torch
+
+    from deployspec.contract import probe_inputs
+    from deployspec.sources.torch_module import open_module
+
+    class Half(torch.nn.Module):
+        """float32 in, the wrapped module in float16, float32 out."""
+
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner.half()
+
+        def forward(self, *inputs: torch.Tensor) -> Any:
+            halved = [each.half() if each.is_floating_point() else each for each in inputs]
+            results = self.inner(*halved)
+            return results.float() if isinstance(results, torch.Tensor) else tuple(each.float() for each in results)
+
+    return _finish(job, Half(open_module(job)).eval(), probe_inputs(job), freeze=True)
+
+
+def _finish(
+    job: Job, module: torch.nn.Module, inputs: list[np.ndarray], *, freeze: bool, engine: str | None = None
+) -> dict[str, Any]:
+    """Script or trace `module`, save it, and record its answers for the contract."""
+    import torch
+
+    from deployspec.contract import record
+    from deployspec.sources.torch_module import answers
+
+    example = tuple(torch.from_numpy(each[:1]) for each in inputs)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        scripted = (
+            torch.jit.script(module) if job.options.get("method") == "script" else torch.jit.trace(module, example)
+        )
+        frozen = torch.jit.freeze(scripted.eval()) if freeze else scripted
+        torch.jit.save(frozen, job.artifact / f"{job.model.name}.ts.pt")
+    record(job, inputs, answers(module, inputs), options={"engine": engine} if engine else {})
+    return {}

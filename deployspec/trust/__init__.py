@@ -1,0 +1,1 @@
+"""Statement to envelope and back: keys, signatures, strict reading."""

@@ -1,0 +1,151 @@
+"""Exact quantities: a comparator, a decimal number and a unit, as a spec writes them.
+
+Numbers are `Decimal` from the text on, never a float, so that `< 20 MB` means 20,000,000 bytes
+and not a rounding of it. Each dimension has one base unit, in which limits are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, assert_never
+
+
+class Comparator(StrEnum):
+    """How a value must stand to a limit."""
+
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+
+    def holds(self, value: Decimal, limit: Decimal) -> bool:
+        """Whether `value <comparator> limit`; equality passes `<=` and `>=` only."""
+        match self:
+            case Comparator.LT:
+                return value < limit
+            case Comparator.LE:
+                return value <= limit
+            case Comparator.GT:
+                return value > limit
+            case Comparator.GE:
+                return value >= limit
+            case _:
+                assert_never(self)
+
+    @property
+    def allows_equality(self) -> bool:
+        """True for `<=` and `>=`."""
+        return self in (Comparator.LE, Comparator.GE)
+
+    @property
+    def bounds_above(self) -> bool:
+        """True for `<` and `<=`: the limit is a ceiling."""
+        return self in (Comparator.LT, Comparator.LE)
+
+
+class Dimension(StrEnum):
+    """What a limit measures; the value names the base unit that it is kept in."""
+
+    BYTES = "B"
+    TIME = "ms"
+    ENERGY = "mJ"
+    SHARE = "%"
+    """A fraction of one, written in percent and kept as a fraction."""
+    DROP = "pp"
+    """A difference of two shares: `pp` absolute, `%` relative to the reference."""
+    CHANGE = "pp of churn"
+    """A difference of two shares for which only `pp` makes sense."""
+    COUNT = "count"
+    NUMBER = "number"
+    FLAG = "flag"
+
+
+UNITS: Final[dict[Dimension, dict[str, Decimal]]] = {
+    Dimension.BYTES: {
+        "B": Decimal(1),
+        "kB": Decimal(10) ** 3,
+        "KB": Decimal(10) ** 3,
+        "MB": Decimal(10) ** 6,
+        "GB": Decimal(10) ** 9,
+        "KiB": Decimal(2) ** 10,
+        "MiB": Decimal(2) ** 20,
+        "GiB": Decimal(2) ** 30,
+    },
+    Dimension.TIME: {"us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000), "min": Decimal(60000)},
+    Dimension.ENERGY: {"uJ": Decimal("0.001"), "mJ": Decimal(1), "J": Decimal(1000)},
+    Dimension.SHARE: {"%": Decimal("0.01")},
+    Dimension.DROP: {"pp": Decimal("0.01"), "%": Decimal("0.01")},
+    Dimension.CHANGE: {"pp": Decimal("0.01")},
+    Dimension.COUNT: {"": Decimal(1)},
+    Dimension.NUMBER: {"": Decimal(1)},
+    Dimension.FLAG: {"": Decimal(1)},
+}
+"""The factor from each legal unit to the base unit of its dimension."""
+
+# The digits are bounded: an exponent or a thousand digits is never a budget, and Decimal would take both.
+_BOUND = re.compile(
+    r"(?P<comparator><=|>=|<|>)\s*(?P<number>-?\d{1,30}(?:\.\d{1,30})?)\s*(?P<unit>[A-Za-z%]*)", re.ASCII
+)
+
+
+class QuantityError(ValueError):
+    """A limit that cannot be read; the text says what would be legal."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """`comparator limit`: the limit in the base unit of its dimension, and the text it came from."""
+
+    comparator: Comparator
+    limit: Decimal
+    relative: bool = False
+    text: str = ""
+
+    def holds(self, value: Decimal) -> bool:
+        """Whether `value` (base unit) satisfies the bound."""
+        return self.comparator.holds(value, self.limit)
+
+    def loosens(self, other: Bound) -> bool:
+        """Whether some value satisfies `self` and not `other`; both must point the same way."""
+        if self.limit == other.limit:
+            return self.comparator.allows_equality and not other.comparator.allows_equality
+        return (self.limit > other.limit) is self.comparator.bounds_above
+
+
+def parse_bound(text: str, dimension: Dimension) -> Bound:
+    """Read `"< 20 MB"` as a bound of `dimension`.
+
+    Raises QuantityError when the text is no bound, its unit is missing or belongs to another dimension.
+    """
+    units = UNITS[dimension]
+    match = _BOUND.fullmatch(text.strip())
+    if match is None:
+        raise QuantityError(f"'{text}' is not a limit: write a comparator (< <= > >=), a number{_unit_hint(units)}")
+    unit = match["unit"]
+    if unit not in units:
+        problem = f"unit '{unit}' does not fit" if unit else "the unit is missing"
+        raise QuantityError(f"{problem}: write {' or '.join(units) if '' not in units else 'a bare number'}")
+    number = Decimal(match["number"]) * units[unit]
+    if dimension is Dimension.COUNT and number != number.to_integral_value():
+        raise QuantityError(f"'{text}' counts something: write a whole number")
+    relative = dimension is Dimension.DROP and unit == "%"
+    return Bound(Comparator(match["comparator"]), number, relative, text.strip())
+
+
+def _unit_hint(units: dict[str, Decimal]) -> str:
+    named = [unit for unit in units if unit]
+    return f" and a unit ({', '.join(named)})" if named else ""
+
+
+_DURATION: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration_s(text: str) -> int:
+    """Read `"30 min"` or `"90 d"` (units s, min, h, d) as whole seconds. Raises QuantityError."""
+    match = re.fullmatch(r"(\d{1,9})\s*(s|min|h|d)", text.strip(), re.ASCII)
+    if match is None or int(match[1]) == 0:
+        raise QuantityError(f"'{text}' is not a duration: write a whole number and a unit ({', '.join(_DURATION)})")
+    return int(match[1]) * _DURATION[match[2]]

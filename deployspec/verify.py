@@ -1,0 +1,310 @@
+"""The way back: from a report's bytes to a conclusion that needs nobody's word.
+
+Steps 1 to 4 read. Each trusts only what the one before it established: bytes are verified first, and those same
+bytes are parsed; the first refusal is the last word. Steps 5 to 10 each look for a reason to doubt what was read,
+and all of them are taken.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from deployspec import digests
+from deployspec.errors import DigestMismatch, ExitCode, TrustError
+from deployspec.ir.report import read_time
+from deployspec.ir.verdict import Outcome
+from deployspec.judge import conclude, judge
+from deployspec.report import statement
+from deployspec.report.consistency import contradictions
+from deployspec.trust import dsse, strict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from deployspec.ir.report import Digest, Report
+    from deployspec.ir.verdict import Verdict
+    from deployspec.report.statement import Statement
+    from deployspec.trust.keys import VerifyingKey
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far the clock of the machine that checked may run ahead of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demands:
+    """What the verifier knows and asks for; nothing of it comes from the report.
+
+    Every one of `keys` must have signed. `at` is the moment by which freshness and waivers are judged. `artifacts`
+    holds `<target>/<file>`; None leaves them unchecked.
+    """
+
+    at: datetime
+    keys: tuple[VerifyingKey, ...] = ()
+    allow_unsigned: bool = False
+    artifacts: Path | None = None
+    spec_sha256: str | None = None
+    model_sha256: str | None = None
+
+
+class State(StrEnum):
+    """How a step went."""
+
+    OK = "ok"
+    NOT_CHECKED = "not checked"
+    REFUSED = "refused"
+
+
+Finding = tuple[State, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the verification, and what it found."""
+
+    name: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The steps that were taken, in order, and the report that the bytes hold (None when none was read)."""
+
+    steps: tuple[Step, ...]
+    report: Report | None = None
+    signers: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether no step found a reason to doubt the report."""
+        return self.report is not None and all(step.state is not State.REFUSED for step in self.steps)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """5 on any doubt, else what the report concludes."""
+        return self.report.result.exit_code if self.report and self.holds else ExitCode.UNTRUSTED
+
+
+def verify(data: bytes, demands: Demands) -> Verification:
+    """Take every step on the report in `data`. Never raises for what `data` or the artifacts hold."""
+    steps: list[Step] = []
+    try:
+        envelope, found = _read(data, demands, steps)
+    except TrustError:
+        return Verification(tuple(steps))
+    for name, check in _CHECKS:
+        with suppress(TrustError, DigestMismatch), _step(name, steps) as note:
+            note(*check(found, demands))
+    signers = tuple(key.keyid for key in envelope.signers(demands.keys))
+    return Verification(tuple(steps), found.report, signers)
+
+
+def read_unverified(data: bytes) -> tuple[dsse.Envelope, Report]:
+    """The report in `data`, read as strictly as `verify` reads it, with nothing of it verified. Raises TrustError."""
+    envelope = dsse.read(data)
+    _expect_in_toto(envelope)
+    return envelope, _statement(envelope).report
+
+
+@contextmanager
+def _step(name: str, steps: list[Step]) -> Iterator[Callable[[State, str], None]]:
+    """Record one step: what its body notes, or the failure that it raises, which goes on its way."""
+    try:
+        yield lambda state, detail: steps.append(Step(name, state, detail))
+    except (TrustError, DigestMismatch) as refusal:
+        steps.append(Step(name, State.REFUSED, str(refusal)))
+        raise
+
+
+def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelope, Statement]:
+    with _step("envelope", steps) as note:  # 1
+        envelope = dsse.read(data)
+        note(State.OK, f"a DSSE envelope with {_count(len(envelope.signatures), 'signature')}")
+    with _step("signature", steps) as note:  # 2
+        note(*_signature(envelope, demands))
+    with _step("payload type", steps) as note:  # 3
+        _expect_in_toto(envelope)
+        note(State.OK, envelope.payload_type)
+    with _step("statement", steps) as note:  # 4
+        found = _statement(envelope)
+        note(State.OK, f"a report on {_count(len(found.report.targets), 'target')}, in strict form")
+    return envelope, found
+
+
+def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
+    """Each key must have signed exactly these bytes; keys are told apart by themselves, not by their names."""
+    if demands.keys:
+        signed = envelope.signers(demands.keys)
+        missing = [key.keyid for key in demands.keys if key not in signed]
+        if missing:
+            raise TrustError(f"no signature over these bytes by {', '.join(missing)}")
+        return State.OK, f"signed by {', '.join(key.keyid for key in signed)}"
+    if not envelope.signatures and not demands.allow_unsigned:
+        raise TrustError("UNSIGNED: anyone could have written it (--allow-unsigned accepts that)")
+    if not demands.allow_unsigned:
+        raise TrustError("no public key was given to check its signature with (--public-key)")
+    return State.NOT_CHECKED, "UNSIGNED" if not envelope.signatures else "no public key was given"
+
+
+def _expect_in_toto(envelope: dsse.Envelope) -> None:
+    if envelope.payload_type != dsse.IN_TOTO:
+        raise TrustError(f"the payload is {envelope.payload_type!r}, not {dsse.IN_TOTO}")
+
+
+def _statement(envelope: dsse.Envelope) -> Statement:
+    found = statement.from_json(strict.loads(envelope.payload, "the payload"))
+    problems = contradictions(found.report)
+    if problems:
+        raise TrustError(f"the report contradicts itself: {'; '.join(problems[:5])}")
+    return found
+
+
+def _subjects(found: Statement, _: Demands) -> Finding:  # 5
+    """What the statement vouches for must be the artifacts that the report judges, no more and no less."""
+    expected = statement.subjects(found.report)
+    if sorted(map(_pair, found.subjects)) != sorted(map(_pair, expected)):
+        raise TrustError("the statement's subjects are not the artifacts of its targets")
+    return State.OK, f"{_count(len(expected), 'artifact')}, each named with its digest"
+
+
+def _artifacts(found: Statement, demands: Demands) -> Finding:  # 6
+    expected = statement.subjects(found.report)
+    if demands.artifacts is None:
+        return State.NOT_CHECKED, "artifacts not checked: no folder was given (--artifacts), and none lies beside it"
+    for subject in expected:
+        _expect_artifact(demands.artifacts, subject)
+    return State.OK, f"{_count(len(expected), 'artifact')} in '{demands.artifacts}' with the recorded digests"
+
+
+def _expect_artifact(folder: Path, subject: Digest) -> None:
+    path = folder / subject.name  # both parts were held to be plain names
+    if path.parent.is_symlink():
+        raise DigestMismatch(f"{subject.name!r}: its folder is a link")
+    actual = digests.sha256_artifact(path)
+    if actual != subject.sha256:
+        raise DigestMismatch(f"{subject.name!r} has digest {actual}, the report was made for {subject.sha256}")
+
+
+def _expectations(found: Statement, demands: Demands) -> Finding:  # 7
+    """The spec and the model that the verifier has in hand must be those that were checked."""
+    asked = []
+    if demands.spec_sha256 is not None:
+        asked.append("spec")
+        if demands.spec_sha256 != found.report.spec.sha256:
+            raise TrustError(f"the report is for a spec with digest {found.report.spec.sha256}")
+    if demands.model_sha256 is not None:
+        asked.append("model")
+        known = {each.name: each.sha256 for each in found.report.sources}
+        if demands.model_sha256 not in known.values():
+            listed = ", ".join(f"{name!r} {sha256}" for name, sha256 in known.items())
+            raise TrustError(f"the report is for another model: {listed or 'it names no source'}")
+    if not asked:
+        return State.NOT_CHECKED, "neither --expect-spec nor --expect-model was given"
+    return State.OK, f"the {' and the '.join(asked)} that was expected"
+
+
+def _verdicts(found: Statement, _: Demands) -> Finding:  # 8
+    """Every verdict must follow from the recorded statistics, and the result from the verdicts."""
+    report = found.report
+    derived = _derive(report)
+    names = [(each.target, each.budget) for each in report.verdicts]
+    if names != [(each.target, each.budget) for each in derived]:
+        raise TrustError("the verdicts are not one for each budget of each target, in order")
+    wrong = [each for each, right in zip(report.verdicts, derived, strict=True) if not _agree(each, right)]
+    if wrong:
+        told = ", ".join(f"{each.target} {each.budget} ({each.verdict.value})" for each in wrong[:5])
+        raise TrustError(f"these do not follow from the recorded statistics: {told}")
+    result = conclude(derived)
+    if result is not report.result:
+        raise TrustError(f"the report concludes '{report.result.value}', its verdicts say '{result.value}'")
+    return State.OK, f"{_count(len(derived), 'verdict')} derived again, each the same; result '{result.value}'"
+
+
+def _derive(report: Report) -> tuple[Verdict, ...]:
+    """Every verdict anew, as of the moment of the check."""
+    moment = _time(report.checked_at)
+    return tuple(
+        chain.from_iterable(
+            judge(target.name, target.budgets, report.measurements, target.rules, report.waivers, moment)
+            for target in report.targets
+        )
+    )
+
+
+def _agree(recorded: Verdict, derived: Verdict) -> bool:
+    """Whether two verdicts say the same; the wording of the reason may differ between versions."""
+    same_figures = replace(
+        recorded, estimate=derived.estimate, lower=derived.lower, upper=derived.upper, reason=derived.reason
+    )
+    return (
+        same_figures == derived
+        and _near(recorded.estimate, derived.estimate)
+        and _near(recorded.lower, derived.lower)
+        and _near(recorded.upper, derived.upper)
+    )
+
+
+def _near(recorded: Decimal | None, derived: Decimal | None) -> bool:
+    """Equal up to one unit in our last decimal, where another build's special functions may round otherwise."""
+    if recorded is None or derived is None:
+        return recorded is derived
+    exponent = derived.as_tuple().exponent
+    slack = Decimal(1).scaleb(exponent) if isinstance(exponent, int) and exponent < 0 else Decimal(0)
+    return abs(recorded - derived) <= slack
+
+
+def _freshness(found: Statement, demands: Demands) -> Finding:  # 9
+    report = found.report
+    if _time(report.checked_at) > demands.at + CLOCK_SKEW:
+        raise TrustError(f"it was checked at {report.checked_at}, which lies in the future")
+    if not report.expires_at:
+        return State.OK, f"checked at {report.checked_at}; it does not expire"
+    if _time(report.expires_at) <= demands.at:
+        raise TrustError(f"it expired at {report.expires_at}: check again")
+    return State.OK, f"checked at {report.checked_at}, holds until {report.expires_at}"
+
+
+def _waivers(found: Statement, demands: Demands) -> Finding:  # 10
+    """A waiver must hold when the report is used, not only when it was made (which step 8 derives)."""
+    waived = [each for each in found.report.verdicts if each.verdict is Outcome.WAIVED]
+    holding = {(each.target, each.budget) for each in found.report.waivers if each.holds_at(demands.at)}
+    lapsed = [f"{each.target} {each.budget}" for each in waived if (each.target, each.budget) not in holding]
+    if lapsed:
+        raise TrustError(f"waivers that the result rests on have expired: {', '.join(lapsed)}")
+    return (
+        State.OK,
+        f"{_count(len(waived), 'waived verdict')}, every waiver still holding" if waived else "none is used",
+    )
+
+
+_CHECKS: Final = (
+    ("subjects", _subjects),
+    ("artifacts", _artifacts),
+    ("expectations", _expectations),
+    ("verdicts", _verdicts),
+    ("freshness", _freshness),
+    ("waivers", _waivers),
+)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise TrustError(str(error)) from None
+
+
+def _pair(digest: Digest) -> tuple[str, str]:
+    return digest.name, digest.sha256
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
