@@ -132,7 +132,7 @@ def row(name: str, called: np.ndarray, y: np.ndarray, reference: np.ndarray, siz
     """One line of the table."""
     recall = min(float((called[y == label] == label).mean()) for label in np.unique(y))
     accuracy, agreement = (called == y).mean(), (called == reference).mean()
-    return f"{name:12} {size:>7} {accuracy:9.2%} {recall:13.2%} {agreement:10.2%} {p95:>8}"
+    return f"{name:12} {size:>7} {accuracy:9.2%} {recall:13.2%} {agreement:10.2%} {p95:>8}".rstrip()
 
 
 if __name__ == "__main__":

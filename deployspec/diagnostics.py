@@ -55,5 +55,7 @@ def nearest(word: str, legal: Iterable[str]) -> str:
     """The legal spelling closest to `word` as a ready phrase, or the empty string."""
     import difflib  # only a faulty spec pays for it
 
-    matches = difflib.get_close_matches(word, list(legal), n=1, cutoff=0.6)
-    return f"perhaps you meant '{matches[0]}'" if matches else ""
+    matches = difflib.get_close_matches(word, list(legal), n=5, cutoff=0.6)
+    # Of equals, the one with swapped letters: p59 is p95 rather than p99.
+    best = max(matches, key=lambda match: sorted(match) == sorted(word), default="")
+    return f"perhaps you meant '{best}'" if best else ""

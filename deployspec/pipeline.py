@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from deployspec.build import BuildContext, build, missing_distributions
+from deployspec.build import BuildContext, Progress, build, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import ExitCode, SpecFaults, UsageError
 from deployspec.ir.artifact import Done
@@ -18,7 +18,9 @@ from deployspec.lanes.host import HostLane
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import make_plan
-from deployspec.report import Findings, compose, write_report
+from deployspec.report.compose import Findings, compose
+from deployspec.report.files import write_report
+from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
 from deployspec.trust import dsse
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from deployspec.build import Progress, Store
+    from deployspec.build import Store
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan

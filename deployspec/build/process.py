@@ -24,6 +24,9 @@ _ONE_THREAD: Final = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )  # fmt: skip
+EXIT_S: Final = 5
+"""How long a worker that closed its connection may take to end by itself."""
+
 TRIED_AGAIN: Final = "--- tried again, alone in a fresh worker ---"
 """In a log, between what two tries of a step wrote."""
 
@@ -40,6 +43,7 @@ class WorkerProcess:
 
     def __init__(self, log: Path, *, memory_limit_bytes: int | None = None, scratch: Path) -> None:
         self.served = 0
+        self._killed = False
         self._connection, theirs = Pipe()
         leash, self._leash = Pipe(duplex=False)
         command = [sys.executable, "-P", "-X", "faulthandler", "-m", "deployspec.build.worker"]
@@ -65,13 +69,16 @@ class WorkerProcess:
                 raise TimeoutError(f"no answer within {task.step.time_limit_s} s")
             answer = self._connection.recv_bytes()
         except (EOFError, ConnectionError):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(EXIT_S)  # its own end tells more than ours would
             raise WorkerLost(self.kill()) from None
         self.served += 1
         return answer
 
     def kill(self) -> str:
         """End every process of the worker's group, and say how the worker itself ended. May be called again."""
-        if self._process.returncode is None:  # not reaped yet, so that the group's number is still its own
+        if not self._killed:  # once: later, the group's number may be somebody else's
+            self._killed = True
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         code = self._process.wait()

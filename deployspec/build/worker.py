@@ -50,7 +50,8 @@ def _serve(task: Task) -> bytes:
                 importlib.import_module(module)
         return encode_answer(_run(task))
     except BaseException as error:  # the step is other people's code
-        traceback.print_exception(error)
+        with suppress(OSError):  # the log's disk may be full
+            traceback.print_exception(error)
         return encode_error(error, _reason(error))
 
 
@@ -66,8 +67,6 @@ def _run(task: Task) -> Answer:
 
 def _print_to(log: Path) -> None:
     """Send standard output and error, those of native code too, to the end of `log`."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     with log.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)

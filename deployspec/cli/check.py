@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.show import render
 from deployspec.cli.watch import watch
 from deployspec.units import QuantityError, parse_duration_s
 
@@ -49,8 +50,13 @@ Examples:
     help="Use timings of the same artifacts that are at most this old; the report says so.",
 )
 @click.option("--strict", is_flag=True, help="Count a warning as a failure.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True,
+    help="How to write the report to standard output; json is the statement's predicate.",
+)
 def command(
-    spec: Path, targets: tuple[str, ...], out: Path, key: Path | None, reuse_latency_s: int | None, strict: bool
+    spec: Path, targets: tuple[str, ...], out: Path, key: Path | None, reuse_latency_s: int | None, strict: bool,
+    form: str,
 ) -> None:  # fmt: skip
     """Build, measure and judge every target, and sign the report.
 
@@ -59,7 +65,7 @@ def command(
     """
     from deployspec.build import default_store
     from deployspec.pipeline import Request, check
-    from deployspec.report import views
+    from deployspec.report.summary import Standing
 
     signing = _signing_key(key)
     request = Request(
@@ -68,8 +74,9 @@ def command(
     )  # fmt: skip
     with watch(sys.stderr) as told:
         checked = check(spec, request, told)
-    click.echo(views.text(checked.report, signed_by=checked.envelope.keyids, verified=True))
-    click.echo(f"report: {checked.path}")
+    standing = Standing(signers=checked.envelope.keyids, verified=True)
+    click.echo(render(checked.report, standing, form), nl=False)
+    click.echo(f"report: {checked.path}", err=form != "text")
     sys.exit(checked.exit_code)
 
 

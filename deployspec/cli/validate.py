@@ -91,7 +91,7 @@ def _write_text(checked: list[Checked]) -> None:
         if each.found:
             from deployspec.parse import render  # with its parser of positions: only where there is something to show
 
-            click.echo(render.as_text(each.found), err=True)
+            click.echo(render.render(each.found), err=True)
         if each.spec is None:
             click.echo(f"{each.path}: {count(len(each.found), 'fault')}", err=True)
         elif each.mismatch:

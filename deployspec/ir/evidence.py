@@ -80,7 +80,7 @@ class Classified:
 
 @dataclass(frozen=True, kw_only=True)
 class Processes:
-    """One figure per fresh process, in the order they ran (ms, bytes, or the ratio artifact time / baseline time).
+    """One figure per fresh process, in the order they ran (ms, bytes, or a reduction, 1 - ratio).
 
     `calls` is the number of warm calls behind each. `contended` marks processes that the machine disturbed.
     """

@@ -4,7 +4,18 @@
 a macro figure of ten classes a fifth of a second, and figures that several budgets share are worked out once.
 """
 
-from deployspec.judge.order import LOOKS, needs_more
+from deployspec.judge.decidable import Decidable, SplitSupport, decidable
+from deployspec.judge.looks import timing_decided
+from deployspec.judge.order import LOOKS
 from deployspec.judge.verdicts import conclude, judge, waiver_findings
 
-__all__ = ["LOOKS", "conclude", "judge", "needs_more", "waiver_findings"]
+__all__ = [
+    "LOOKS",
+    "Decidable",
+    "SplitSupport",
+    "conclude",
+    "decidable",
+    "judge",
+    "timing_decided",
+    "waiver_findings",
+]

@@ -84,7 +84,7 @@ def _alpha_at(look: int, rules: Rules) -> float | None:
 
 def _judge_at(look: int, budget: Budget, statistic: Processes, rules: Rules) -> Finding:
     alpha = _alpha_at(look, rules)
-    values = _figures(budget, statistic)[:look]
+    values = statistic.values[:look]
     figure = median_bounds(values, alpha)
     basis = f"{quantity(figure.estimate, budget)}, the median of {look} processes"
     if _could_flip(budget, values, statistic.contended, figure, alpha):
@@ -100,18 +100,12 @@ def _is_final(finding: Finding, budget: Budget) -> bool:
     return not inconclusive and finding.figure is not None and settled(finding.figure, budget)
 
 
-def _figures(budget: Budget, statistic: Processes) -> list[Decimal]:
-    """What the budget limits: a ratio of times is told as the reduction, 1 - ratio."""
-    is_ratio = budget.metric == "latency_reduction"
-    return [1 - value for value in statistic.values] if is_ratio else list(statistic.values)
-
-
 def _could_flip(
-    budget: Budget, values: list[Decimal], contended: Sequence[bool], figure: Figure, alpha: float | None
+    budget: Budget, values: Sequence[Decimal], contended: Sequence[bool], figure: Figure, alpha: float | None
 ) -> bool:
     """Whether some true figures of the contended processes would have said otherwise of the limit.
 
-    A time or an energy can only have been too large, so that each could in truth be anything below; a ratio
+    A time or an energy can only have been too large, so that each could in truth be anything below; a reduction
     could have erred either way; what memory a process holds does not depend on who else computes.
     """
     if not any(contended[: len(values)]) or BUDGETS[budget.metric].kind is EvidenceKind.MEMORY:
@@ -124,12 +118,12 @@ def _could_flip(
     )
 
 
-def _replaced(values: list[Decimal], contended: Sequence[bool], extreme: Decimal) -> list[Decimal]:
+def _replaced(values: Sequence[Decimal], contended: Sequence[bool], extreme: Decimal) -> list[Decimal]:
     flags = [*contended, *[False] * len(values)]
     return [extreme if flag else value for value, flag in zip(values, flags, strict=False)]
 
 
-def _way_out(budget: Budget, values: list[Decimal], rules: Rules) -> str:
+def _way_out(budget: Budget, values: Sequence[Decimal], rules: Rules) -> str:
     """The next look that would decide, were further processes spread like these."""
     for look in LOOKS:
         if look > len(values) and _decides_at(look, budget, values, rules):
@@ -137,7 +131,7 @@ def _way_out(budget: Budget, values: list[Decimal], rules: Rules) -> str:
     return f"no number of processes up to {LOOKS[-1]} would decide it at this spread"
 
 
-def _decides_at(look: int, budget: Budget, values: list[Decimal], rules: Rules) -> bool:
+def _decides_at(look: int, budget: Budget, values: Sequence[Decimal], rules: Rules) -> bool:
     ordered = sorted(values)
     spread = [ordered[index * len(ordered) // look] for index in range(look)]
     return holds(median_bounds(spread, _alpha_at(look, rules)), budget.limit) is not None

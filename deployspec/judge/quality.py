@@ -48,14 +48,15 @@ def judge_quality(budget: Budget, statistic: Classified | Share, rules: Rules) -
     if scarce:
         reason += f"; {scarce}"
     elif outcome is Outcome.INCONCLUSIVE and alpha is not None:
-        reason += f"; {_way_out(found.needed(budget.limit, alpha))}"
+        reason += f"; {_way_out(found.needed(budget.limit, alpha), figure)}"
     return Finding(outcome, reason, figure)
 
 
-def _way_out(more: int | None) -> str:
-    if more is None:
+def _way_out(more: int | None, figure: Figure) -> str:
+    if more is None or figure.n is None:
         return "no number of samples would decide it at this estimate"
-    return f"a fresh split with about {more:,} more of them would decide it at this estimate"
+    total = figure.n + more
+    return f"about {more:,} more such samples would decide it at this estimate, as a fresh split with {total:,} of them"
 
 
 def _scarce(budget: Budget, statistic: Classified | Share, min_support: int) -> str:

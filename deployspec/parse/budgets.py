@@ -48,13 +48,13 @@ class Limit:
 
 def kinds_with(metrics: Mapping[str, Metric]) -> dict[str, BudgetKind]:
     """Every budget that this spec may use: the built-in ones, and two for each metric of its own."""
-    kinds = dict(BUDGETS)
+    kinds: dict[str, BudgetKind] = {}
     for name, metric in metrics.items():
         ceiling = metric.better == "lower"
         change = f"{name}_{'rise' if ceiling else 'drop'}"
         kinds[name] = _own(name, f"{metric.aggregate} of {metric.source}", ceiling=ceiling)
         kinds[change] = _own(change, f"{name} against the reference's, paired", ceiling=True)
-    return kinds
+    return kinds | BUDGETS
 
 
 def _own(name: str, meaning: str, *, ceiling: bool) -> BudgetKind:

@@ -32,6 +32,10 @@ class Faults:
         """Note one fault whose caret points at the value."""
         self.add(code, message, path, at=At.VALUE, help=help)
 
+    def touch(self, *path: str) -> bool:
+        """Whether a fault lies under `path`: what depends on it is not blamed for it again."""
+        return any(each.path[: len(path)] == path and each.file == self.file for each in self.found)
+
     def raise_if_any(self) -> None:
         """Raise SpecFaults with every fault, each once."""
         if self.found:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Keys, Task
-from deployspec.ir.spec import SourceKind
 from deployspec.parse import budgets, paths
 
 if TYPE_CHECKING:
@@ -32,6 +31,11 @@ def check_model(model: Model, faults: Faults) -> None:
     _unique([each.name for each in model.outputs], ("model", "outputs"), "output", faults)
     for i, each in enumerate(model.inputs):
         _check_input(each, ("model", "inputs", i), faults)
+    if ":" in model.source:
+        check_callable(model.source, ("model", "source"), faults)
+    elif model.weights is not None:
+        help = "leave it out, or name a callable as the source"
+        faults.add("illegal-value", "a self-contained file has its weights inside", ("model", "weights"), help=help)
 
 
 def _unique(names: Sequence[str], path: KeyPath, what: str, faults: Faults) -> None:
@@ -116,12 +120,9 @@ def check_files(document: Document, folder: Path, root: Path, faults: Faults) ->
     """Every file that the spec names is inside the project; those that the model is made of exist."""
     model = document.model
     if model is not None:
-        if ":" in model.source:
-            check_callable(model.source, ("model", "source"), faults)
         _must_exist(paths.file_part(model.source), folder, root, ("model", "source"), faults)
         if model.weights is not None:
             _must_exist(model.weights, folder, root, ("model", "weights"), faults)
-            _check_weights(model, faults)
     for name, metric in document.metrics.items():
         _must_exist(paths.file_part(metric.source), folder, root, ("metrics", name, "source"), faults)
     _check_splits(document.data, folder, root, faults)
@@ -131,12 +132,6 @@ def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faul
     found = paths.check_path(text, folder, root, path, faults)
     if found is not None and not found.exists():
         faults.at_value("missing-file", f"'{text}' does not exist", path, "paths are relative to the spec")
-
-
-def _check_weights(model: Model, faults: Faults) -> None:
-    if model.kind not in (SourceKind.TORCH_CALLABLE, SourceKind.KERAS_CALLABLE):
-        help = "leave it out, or name a callable as the source"
-        faults.add("illegal-value", "a self-contained file has its weights inside", ("model", "weights"), help=help)
 
 
 def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
@@ -164,7 +159,7 @@ def check_limit(limit: budgets.Limit, task: TaskTable | None, data: Data, at: Ke
     """Whether the task has such a figure, its class exists and a split feeds it; else a fault at `at`."""
     before = len(faults.found)
     kind, name = limit.kind, "field." * limit.on_field + limit.kind.name
-    if task is None and kind.tasks != ANY_TASK:
+    if task is None and kind.tasks != ANY_TASK and not faults.touch("task"):
         faults.add("no-task", f"'{name}' needs to know what the outputs mean", at, help="add a [task] table")
     elif task is not None and task.task not in kind.tasks:
         help = f"it is for {', '.join(sorted(kind.tasks))}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from deployspec.ir.budget import Budget, BudgetKind
     from deployspec.parse.faults import Faults
+    from deployspec.units import Bound
 
 PACKAGED: Final = "deployspec:"
 """The prefix of the policies that ship with this package."""
@@ -117,17 +118,15 @@ def floor(policies: tuple[Expanded, ...]) -> Expanded:
 
 
 def _tighter(one: Budget, other: Budget) -> Budget:
-    outer, inner = (other, one) if one.limit.loosens(other.limit) else (one, other)
-    good = min_good(outer, inner)
-    return replace(outer, good=good)
+    outer, inner = (one, other) if one.limit.loosens(other.limit) else (other, one)
+    return replace(inner, good=_good_band(inner, outer))
 
 
-def min_good(budget: Budget, other: Budget) -> Any:
-    """The tighter of two good bands; None where the limit of `budget` is at least as tight as both."""
-    goods = [each for each in (budget.good, other.good) if each is not None]
-    tightest = goods[0] if goods else None
-    for each in goods[1:]:
-        tightest = tightest if tightest is not None and each.loosens(tightest) else each
+def _good_band(budget: Budget, other: Budget) -> Bound | None:
+    """The tighter of two good bands; None where it demands no more than the limit of `budget` does."""
+    tightest = budget.good or other.good
+    if budget.good is not None and other.good is not None and budget.good.loosens(other.good):
+        tightest = other.good
     return tightest if tightest is not None and budget.limit.loosens(tightest) else None
 
 
@@ -143,7 +142,7 @@ def bound_by(own: Expanded, demanded: Expanded, faults: Faults) -> tuple[Budget,
         if problem:
             faults.at_value("loosens-policy", f"'{name}' {problem}", limit.path, "a spec may only tighten a policy")
         elif budget.good is None:
-            found[name] = replace(budget, good=min_good(budget, floor_budget))
+            found[name] = replace(budget, good=_good_band(budget, floor_budget))
     return tuple(found.values())
 
 

@@ -66,7 +66,7 @@ def _read(file: Path) -> str:
         return ""
 
 
-def as_text(diagnostics: Sequence[Diagnostic]) -> str:
+def render(diagnostics: Sequence[Diagnostic]) -> str:
     """Each diagnostic with its file, line, column, source line and caret; blank lines between."""
     return "\n".join(map(_text, locate(diagnostics)))
 

@@ -1,7 +1,8 @@
 """Type hints as the language: a value from TOML against a hint, strictly, with every fault at once.
 
 No value is coerced: `3` is not `"3"`, `true` is not `1`; only an integer may stand where a fraction may.
-What is faulty is left out and the rest is read on, so that faults of meaning are found in the same run.
+What is faulty is left out (a faulty text that is required becomes a stand-in) and the rest is read on, so that
+faults of meaning are found in the same run.
 (pydantic does the same and more; importing it costs more than all of `validate` may.)
 """
 

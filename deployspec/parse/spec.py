@@ -183,19 +183,16 @@ def _check_routes(document: Document, found: list[_Found | None], faults: Faults
     if not document.targets:
         faults.add("no-target", "the spec has no target", help='add [targets.NAME] with format = "…"')
     if document.model is None:
-        if not any(each.path[:1] == ("model",) for each in faults.found):
+        if not faults.touch("model"):
             faults.add("missing-key", "'model' is missing", help="add a [model] table")
         return
     kind = document.model.kind
-    stranded = {
-        each.target.format: each
-        for each in found
-        if each is not None and not targets.reachable(kind, each.lowerings, each.form)
-    }
-    for format, each in stranded.items():
-        takes = ", ".join(sorted({edge.takes for edge in each.lowerings})) or "nothing"
-        message = f"no route leads from a {kind} to '{format}'"
-        faults.at_value("no-route", message, ("model", "source"), f"{format} is made from {takes}")
+    for each in {each.target.format: each for each in found if each is not None}.values():
+        if not targets.reachable(kind, each.lowerings, each.form):
+            forms = {edge.takes for edge in each.lowerings} - {edge.gives for edge in each.lowerings}
+            message = f"no route leads from this source, of kind '{kind}', to '{each.target.format}'"
+            help = f"{each.target.format} is made from {', '.join(sorted(forms)) or 'nothing'}"
+            faults.at_value("no-route", message, ("model", "source"), help)
 
 
 def _check_waivers(document: Document, shared: _Shared, found: list[_Found | None], faults: Faults) -> None:

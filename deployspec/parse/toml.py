@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,8 +66,8 @@ def _text(file: Path, data: bytes) -> str:
 
 
 def _syntax(file: Path, error: tomli.TOMLDecodeError) -> SpecFaults:
-    message = error.msg[:1].lower() + error.msg[1:]
-    return _fault(file, "bad-syntax", f"not TOML: {message}", "", error.lineno, error.colno)
+    message = re.sub(r"\('(.*?)',?\)", lambda key: "'" + key[1].replace("', '", ".") + "'", error.msg)
+    return _fault(file, "bad-syntax", f"not TOML: {message[:1].lower()}{message[1:]}", "", error.lineno, error.colno)
 
 
 def _decimal(text: str) -> Decimal:

@@ -12,7 +12,7 @@ from deployspec.report.figures import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deployspec.ir.report import Report
+    from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.verdict import Verdict
 
 _LISTED = 3
@@ -45,6 +45,14 @@ def headline(report: Report) -> str:
             return f"NOT RELEASED: {_why(report, (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED), 'not proven')}"
         case _:
             assert_never(report.result)
+
+
+def confidence(target: TargetReport) -> str:
+    """How a target's budgets were judged, in words."""
+    stated = target.rules.confidence
+    if stated is None:
+        return "judged by the bare estimates, without intervals"
+    return f"bounds at {(stated * 100).normalize():f} % confidence, each one-sided"
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -166,19 +167,31 @@ def test_an_unchanged_second_run_starts_no_process(project: Project) -> None:
     project.path("go").touch()
     assert results(project.run()[1]) == {"first": "done", "meet": "done"}
     trace = project.path("trace")
-    counted = f"import sys; sys.addaudithook(lambda event, _: event == 'subprocess.Popen' and open({str(trace)!r}, 'a').write('x'))"
-    project.path("sitecustomize.py").write_text(counted)
-    command = [sys.executable, str(HERE / "build_driver.py"), str(project.store), json.dumps(project.steps)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(STEPS), str(project.folder)))}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    project.path("sitecustomize.py").write_text(COUNT_PROCESSES)
+    command = [sys.executable, str(HERE / "build_driver.py"), str(project.store)]
+    path = os.pathsep.join((str(STEPS), str(project.folder)))
+    environment = os.environ | {"PYTHONPATH": path, "TRACE": str(trace)}
+    again = [*command, json.dumps(project.steps)]
+    done = subprocess.run(again, capture_output=True, text=True, check=True, env=environment)
     assert results(done.stdout.splitlines()) == {"first": "cached", "meet": "cached"}
     assert not trace.exists()
-    other = json.dumps([("other", "write", [], {"text": "other"})])
-    subprocess.run([*command[:-1], other], capture_output=True, check=True, env=environment)
+    other = [*command, json.dumps([("other", "write", [], {"text": "other"})])]
+    subprocess.run(other, capture_output=True, check=True, env=environment)
     assert trace.read_text() == "x", "the hook counts what it should"
 
 
-TWO_RUNS = """
+COUNT_PROCESSES = """
+import os, sys
+def hook(event, _):
+    if event == "subprocess.Popen":
+        with open(os.environ["TRACE"], "a") as trace:
+            trace.write("x")
+sys.addaudithook(hook)
+"""
+
+
+THREE_RUNS = """
+"$PYTHON" "$DRIVER" "$STORE" "$LOUD"; echo "exit $?"
 "$PYTHON" "$DRIVER" "$STORE" "$FILL"; echo "exit $?"
 find "$STORE"/steps "$STORE"/tmp -type f -o -type l
 "$PYTHON" "$DRIVER" "$STORE" "$SMALL"; echo "exit $?"
@@ -192,8 +205,8 @@ def on_a_small_disk(store: Path) -> list[str]:
     """
     private = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     if subprocess.run([*private, "true"], check=False).returncode == 0:
-        return [*private, f"mount -t tmpfs -o size=1m tmpfs '{store}'\n{TWO_RUNS}"]
-    return ["prlimit", "--fsize=4096", "sh", "-c", TWO_RUNS]
+        return [*private, f"mount -t tmpfs -o size=1m tmpfs '{store}'\n{THREE_RUNS}"]
+    return ["prlimit", "--fsize=4096", "sh", "-c", THREE_RUNS]
 
 
 def test_a_full_disk_while_publishing_is_said_and_leaves_the_store_whole(project: Project) -> None:
@@ -203,21 +216,22 @@ def test_a_full_disk_while_publishing_is_said_and_leaves_the_store_whole(project
         "PYTHONPATH": str(STEPS),
         "DRIVER": str(HERE / "build_driver.py"),
         "STORE": str(project.store),
-        "FILL": json.dumps([("fill", "fill_the_disk", [], {})]),
+        "LOUD": json.dumps([("loud", "fill_the_disk", [], {"lines": 3})]),
+        "FILL": json.dumps([("fill", "fill_the_disk", [], {"lines": 0})]),
         "SMALL": json.dumps([("small", "write", [], {"text": "fits"})]),
     }
     command = on_a_small_disk(project.store)
     done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=True)
-    start, said, log, first, *found, small, done_small, kinds, second = done.stdout.splitlines()
-    assert start == "start    fill"
-    assert said.startswith(f"step 'fill' ran, yet its output is lost: cannot write in the store {project.store}: ")
-    assert "No space left on device" in said or "File too large" in said
-    assert said.endswith(
-        "What it holds is whole. Next: free some space, or let DEPLOYSPEC_STORE name a folder elsewhere, and run again"
+    loud, failed, _, zero, start, said, log, four, *found, small, over, kinds, last = done.stdout.splitlines()
+    full = r"(No space left on device|File too large)"
+    assert (loud, zero) == ("start    loud", "exit 0")
+    assert re.match(rf"failed   loud  OSError: \[Errno \d+\] {full}", failed), "a log that cannot grow loses no worker"
+    assert (start, four) == ("start    fill", "exit 4")
+    assert re.fullmatch(
+        rf"step 'fill' ran, yet its output is lost: cannot write in the store {project.store}: {full}\. What it holds "
+        r"is whole\. Next: free some space, or let DEPLOYSPEC_STORE name a folder elsewhere, and run again",
+        said,
     )
     assert log.startswith(f"  log: {project.store}/logs/fill-")
-    assert first == "exit 4"
     assert found == [], "no entry, and the space of the lost output is free again"
-    assert (small, done_small[:8]) == ("start    small", "done    ")
-    assert json.loads(kinds) == {"small": "done"}
-    assert second == "exit 0"
+    assert (small, over[:8], json.loads(kinds), last) == ("start    small", "done    ", {"small": "done"}, "exit 0")

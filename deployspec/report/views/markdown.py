@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
 from deployspec.report.figures import plain
-from deployspec.report.summary import Standing, facts, headline, reasons, waiver_lines
+from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +45,7 @@ def _target(target: TargetReport, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f"{escape(target.artifact.name)} sha256:{escape(target.artifact.sha256)}\n"
     else:
         yield f"**not built: {escape(target.failure)}**\n"
+    yield f"{confidence(target)}\n"
     yield "| budget | limit | estimate | interval | n | evidence | verdict |"
     yield "|---|---|---:|---|---:|---|---|"
     yield from map(_row, verdicts)

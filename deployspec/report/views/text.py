@@ -13,7 +13,7 @@ from rich.text import Text
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
 from deployspec.report.figures import plain
-from deployspec.report.summary import Standing, facts, headline, reasons, waiver_lines
+from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def _head(console: Console, report: Report, standing: Standing) -> None:
 
 def _target(console: Console, target: TargetReport, verdicts: Sequence[Verdict]) -> None:
     console.print()
-    console.print(Text(plain(f"{target.name} ({target.format})"), style="bold"))
+    console.print(Text(plain(f"{target.name} ({target.format})"), style="bold"), Text(confidence(target), style="dim"))
     if target.artifact:
         console.print(Text(plain(f"{target.artifact.name} sha256:{target.artifact.sha256}"), style="dim"))
     else:

@@ -1,0 +1,187 @@
+"""Reports made by hand, with real verdicts: one that passes, one that fails, one that proves too little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from deployspec.digests import sha256_bytes
+from deployspec.ir.budget import BUDGETS, Budget
+from deployspec.ir.evidence import (
+    Classified,
+    Count,
+    EvidenceClass,
+    Machine,
+    Measurement,
+    NotMeasured,
+    PairedOutcomes,
+    Processes,
+    Rules,
+    Share,
+)
+from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
+from deployspec.ir.verdict import Result, Waiver
+from deployspec.judge.verdicts import conclude, judge
+from deployspec.report import statement
+from deployspec.trust import dsse
+from deployspec.trust.keys import SigningKey
+from deployspec.units import parse_bound
+
+if TYPE_CHECKING:
+    from deployspec.ir.evidence import Statistic
+
+CHECKED_AT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+ARTIFACTS = {"server": ("digits.ts", b"a TorchScript archive"), "android": ("digits.tflite", b"a flatbuffer")}
+
+DSSE_KEY = SigningKey(
+    ec.derive_private_key(97358161215184420915383655311931858321456579547487070936769975997791359926199, ec.SECP256R1())
+)
+"""The example key that the DSSE protocol publishes. It signs what the tests commit, and nothing else."""
+
+RULES = Rules(confidence=Decimal("0.95"), least={"quality": EvidenceClass.HOST, "latency": EvidenceClass.HOST})
+
+
+def budget(name: str, limit: str, good: str | None = None, label: str | None = None) -> Budget:
+    row = BUDGETS[name]
+    return Budget(
+        metric=name,
+        limit=parse_bound(limit, row.dimension),
+        good=parse_bound(good, row.dimension) if good else None,
+        label=label,
+        ceiling=row.ceiling,
+        dimension=row.dimension,
+    )
+
+
+def quality(common: int = 600, rare_found: int = 98, rare: int = 100) -> Classified:
+    """Two classes: the common one is always found, the rare one `rare_found` times; the reference finds one more."""
+    missed = rare - rare_found
+    return Classified(
+        labels=("common", "rare"),
+        confusion=((common, 0), (missed, rare_found)),
+        reference_confusion=((common, 0), (missed - 1, rare_found + 1)),
+        paired=(
+            PairedOutcomes(both=common, broken=0, repaired=0, neither=0),
+            PairedOutcomes(both=rare_found, broken=1, repaired=0, neither=missed - 1),
+        ),
+    )
+
+
+def measured(target: str, name: str, statistic: Statistic, evidence: EvidenceClass = EvidenceClass.HOST) -> Measurement:
+    split = "test" if name in ("quality", "agreement") else ""
+    return Measurement(
+        target=target, name=name, statistic=statistic, evidence=evidence, split=split, runtime="torch 2.13.0"
+    )
+
+
+def measurements(target: str, table: Classified) -> tuple[Measurement, ...]:
+    latencies = tuple(map(Decimal, ("3.102", "3.087", "3.141", "3.120", "3.098", "3.154")))
+    return (
+        measured(target, "size", Count(value=Decimal(12_345)), EvidenceClass.STATIC),
+        measured(target, "quality", table),
+        measured(target, "agreement", Share(hits=table.n - 1, n=table.n)),
+        measured(target, "latency.p95", Processes(values=latencies, calls=100, contended=(False,) * 6)),
+    )
+
+
+BUDGETS_OF_EACH = (
+    budget("size", "< 20 MB", good="< 1 MB"),
+    budget("latency_p95", "< 100 ms"),
+    budget("accuracy", ">= 90 %"),
+    budget("recall", ">= 80 %", label="rare"),
+    budget("accuracy_drop", "< 2 pp"),
+)
+
+
+def target_report(name: str, budgets: tuple[Budget, ...] = BUDGETS_OF_EACH) -> TargetReport:
+    file, content = ARTIFACTS[name]
+    return TargetReport(
+        name=name,
+        format="torchscript" if name == "server" else "tflite",
+        budgets=budgets,
+        rules=RULES,
+        steps=("float", name),
+        artifact=Digest(name=file, sha256=sha256_bytes(content)),
+    )
+
+
+def judged(report: Report) -> Report:
+    """The report with the verdicts and the result that follow from it."""
+    verdicts = tuple(
+        chain.from_iterable(
+            judge(each.name, each.budgets, report.measurements, each.rules, report.waivers, CHECKED_AT)
+            for each in report.targets
+        )
+    )
+    return replace(report, verdicts=verdicts, result=conclude(verdicts))
+
+
+def passing() -> Report:
+    return judged(
+        Report(
+            result=Result.UNPROVEN,
+            model="digits",
+            model_version="1.2.0",
+            spec=Digest(name="digits.toml", sha256=sha256_bytes(b"the spec")),
+            sources=(Digest(name="digits.safetensors", sha256=sha256_bytes(b"the weights")),),
+            data=(Digest(name="test", sha256=sha256_bytes(b"the test split")),),
+            policies=(),
+            targets=(target_report("server"), target_report("android")),
+            measurements=measurements("server", quality()) + measurements("android", quality()),
+            verdicts=(),
+            waivers=(),
+            steps=(StepRecord(id="float", takes=("model",), gives="torchscript", result="built", seconds="1.204"),),
+            tools=(("deployspec", "0.1.0"), ("torch", "2.13.0")),
+            machine=Machine(
+                system="Linux 6.1",
+                architecture="x86_64",
+                processor="a processor",
+                cores=2,
+                memory_bytes=8_000_000_000,
+                python="3.11.9",
+            ),
+            findings=(),
+            checked_at=write_time(CHECKED_AT),
+            expires_at="2026-06-01T12:00:00Z",
+        )
+    )
+
+
+def failing() -> Report:
+    """High accuracy, and a rare class that is hardly found: 3 of 25."""
+    table = quality(common=1225, rare_found=3, rare=25)
+    report = passing()
+    kept = tuple(each for each in report.measurements if each.target == "server")
+    return judged(
+        replace(
+            report,
+            measurements=kept + measurements("android", table),
+            findings=("class 'rare' has 25 of 1,250 samples: a model that never names it is 98 % accurate",),
+        )
+    )
+
+
+WAIVER = Waiver(
+    target="android",
+    budget="latency_p95",
+    reason="no phone in the lab until the move",
+    approver="release@example.com",
+    expires=date(2026, 3, 31),
+)
+
+
+def unmeasured(waivers: tuple[Waiver, ...] = ()) -> Report:
+    """Nobody could measure the latency on one target; a waiver may accept that."""
+    report = passing()
+    absent = measured("android", "latency.p95", NotMeasured(reason="the runner gave no answer"))
+    kept = tuple(each for each in report.measurements if (each.target, each.name) != ("android", "latency.p95"))
+    return judged(replace(report, measurements=(*kept, absent), waivers=waivers))
+
+
+def envelope(report: Report, *keys: SigningKey) -> bytes:
+    return dsse.sign(statement.to_bytes(report), *keys)
