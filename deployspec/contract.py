@@ -98,9 +98,8 @@ def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], names: Se
     worst = 0.0
     for name, before, after in zip(names, expected, got, strict=True):
         if before.shape != after.shape or before.dtype != after.dtype:
-            raise ContractBroken(
-                f"output '{name}' was {before.dtype}{list(before.shape)} and reloads as {after.dtype}{list(after.shape)}"
-            )
+            was, now = (f"{each.dtype}{list(each.shape)}" for each in (before, after))
+            raise ContractBroken(f"output '{name}' was {was} and reloads as {now}")
         worst = max(worst, _difference(name, before.astype(np.float64), after.astype(np.float64)))
     if worst > tolerance:
         raise ContractBroken(

@@ -7,11 +7,11 @@ A message says what happened, why (as far as it is known) and what to do next. O
 from __future__ import annotations
 
 from enum import IntEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from deployspec.diagnostics import Diagnostic
 

@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from deployspec.build import BuildContext, Progress, build, missing_distributions
+from deployspec.build import BuildContext, Progress, build, cached, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import ExitCode, SpecFaults, UsageError
 from deployspec.ir.artifact import Done
-from deployspec.judge import LOOKS, conclude, judge, timing_decided, waiver_findings
+from deployspec.judge import LOOKS, SplitSupport, conclude, decidable, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.parse import check_pin, missing_data, parse_spec
-from deployspec.plan import make_plan
+from deployspec.plan import JUDGED_SPLITS, make_plan
 from deployspec.report.compose import Findings, compose
 from deployspec.report.files import write_report
 from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
+from deployspec.sources.support import class_counts
 from deployspec.trust import dsse
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
+    from deployspec.judge import Decidable
     from deployspec.trust.keys import SigningKey
 
 
@@ -77,8 +79,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     spec, plan = read(path, request.targets)
     _refuse_missing_extras(spec, plan)
     digests = {origin.id: origin.sha256 for origin in origins(spec).values()}
-    context = BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
-    results = build(plan, request.store, context, progress=watch)
+    results = build(plan, request.store, _context(spec, digests), progress=watch)
     measurements = tuple(_measure(spec, plan, results, request, watch))
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
@@ -110,6 +111,30 @@ def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
     return spec, plan
 
 
+def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
+    """For each target, what its splits can decide at their size, before any compute."""
+    counts = {split: class_counts(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
+    support = {split: SplitSupport(n=sum(per.values()), per_class=per) for split, per in counts.items() if per}
+    known: dict[tuple[object, ...], tuple[Decidable, ...]] = {}
+    found = {}
+    for target in spec.targets:
+        # Targets mostly share their budgets, and one exact test may cost a tenth of a second.
+        same = (target.budgets, target.rules.confidence, target.rules.min_support, target.rules.seed)
+        if same not in known:
+            known[same] = decidable(target.budgets, support, target.rules)
+        found[target.name] = known[same]
+    return found
+
+
+def cached_steps(spec: Spec, plan: Plan, store: Store) -> frozenset[str]:
+    """The steps of the plan that the store already holds. Starts and writes nothing."""
+    return frozenset(cached(plan, store, _context(spec, {each.id: each.sha256 for each in origins(spec).values()})))
+
+
+def _context(spec: Spec, digests: dict[str, str]) -> BuildContext:
+    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
+
+
 def _refuse_missing_extras(spec: Spec, plan: Plan) -> None:
     """Raises SpecFaults with the extra to install, for every target whose toolchain is not there."""
     found = []
@@ -132,7 +157,7 @@ def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:
     unknown = set(names) - {target.name for target in spec.targets}
     if unknown:
         have = ", ".join(target.name for target in spec.targets)
-        raise UsageError(f"the spec has no target '{sorted(unknown)[0]}'; it has {have}")
+        raise UsageError(f"the spec has no target '{min(unknown)}'; it has {have}")
     kept = tuple(target for target in spec.targets if not names or target.name in names)
     return replace(spec, targets=kept)
 

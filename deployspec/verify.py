@@ -19,7 +19,7 @@ from deployspec import digests
 from deployspec.errors import DigestMismatch, ExitCode, TrustError
 from deployspec.ir.report import read_time
 from deployspec.ir.verdict import Outcome
-from deployspec.judge.verdicts import conclude, judge
+from deployspec.judge import conclude, judge
 from deployspec.report import statement
 from deployspec.report.consistency import contradictions
 from deployspec.trust import dsse, strict

@@ -26,7 +26,7 @@ from deployspec.ir.evidence import (
 )
 from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
 from deployspec.ir.verdict import Result, Waiver
-from deployspec.judge.verdicts import conclude, judge
+from deployspec.judge import conclude, judge
 from deployspec.report import statement
 from deployspec.trust import dsse
 from deployspec.trust.keys import SigningKey

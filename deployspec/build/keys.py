@@ -85,7 +85,11 @@ def code_sha256(step: Step) -> str:
     if not files:
         raise ModuleNotFoundError(f"step '{step.id}' names the module '{module}', which has no source file")
     files |= {file for name in _strings(step.options) if _DOTTED.fullmatch(name) and (file := _module_file(name))}
-    return sha256_json(sorted((file.name, sha256_file(file)) for file in files))
+    return sha256_json(sorted((file.name, _file_sha256(file)) for file in files))
+
+
+_file_sha256 = cache(sha256_file)
+"""Source files do not change under a running program."""
 
 
 @cache
@@ -112,16 +116,18 @@ def _reached(module: str) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
-def _imported(module: str, file: Path) -> Iterator[str]:
+@cache
+def _imported(module: str, file: Path) -> tuple[str, ...]:
     """Dotted names in the module's import statements; `from a import b` may mean the module `a.b`."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    names: list[str] = []
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             source = resolve_name("." * node.level + (node.module or ""), package)
-            yield source
-            yield from (f"{source}.{alias.name}" for alias in node.names)
+            names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO, assert_never
+from typing import TYPE_CHECKING, Protocol, Self, TextIO, assert_never
 
 from deployspec.ir.artifact import Done, Failed, StepResult
 
@@ -74,7 +74,7 @@ class RichProgress:
         self._display = Display(*columns, console=self._console, transient=True)
         self._lines: dict[str, TaskID] = {}
 
-    def __enter__(self) -> RichProgress:
+    def __enter__(self) -> Self:
         self._display.start()
         return self
 

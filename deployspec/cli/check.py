@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,13 @@ if TYPE_CHECKING:
     from deployspec.trust.keys import SigningKey
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """A duration such as `30 min`, in seconds."""
 
     name = "duration"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds."""
         try:
             return value if isinstance(value, int) else parse_duration_s(value)
         except QuantityError as error:
@@ -41,17 +41,27 @@ Examples:
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("deployspec-report"), show_default=True,
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("deployspec-report"),
+    show_default=True,
     help="Folder for report.dsse.json and artifacts/.",
 )
 @click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM) that signs the report.")
 @click.option(
-    "--reuse-latency", "reuse_latency_s", type=Duration(), metavar="MAX_AGE",
+    "--reuse-latency",
+    "reuse_latency_s",
+    type=Duration(),
+    metavar="MAX_AGE",
     help="Use timings of the same artifacts that are at most this old; the report says so.",
 )
 @click.option("--strict", is_flag=True, help="Count a warning as a failure.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True,
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
     help="How to write the report to standard output; json is the statement's predicate.",
 )
 def command(

@@ -149,7 +149,7 @@ _ROWS: Final = (
     BudgetKind(
         name="latency_reduction", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.LATENCY,
         method=Method.PROCESSES, measured_from="latency_reduction",
-        meaning="1 - time / time of the float32 artifact without passes (torchscript: the eager model), calls interleaved",
+        meaning="1 - time / time of the plain float32 artifact (torchscript: the eager model), interleaved",
     ),
     BudgetKind(
         name="memory_peak", dimension=Dimension.BYTES, ceiling=True, kind=EvidenceKind.MEMORY,
@@ -179,7 +179,7 @@ _ROWS: Final = (
     BudgetKind(
         name="agreement", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.QUALITY,
         method=Method.PROPORTION, measured_from="agreement", needs_split=True,
-        meaning="share of samples with the reference's decision; for values: within `tolerance` of the reference's spread",
+        meaning="share of samples with the reference's decision; values: within `tolerance` of its spread",
     ),
     BudgetKind(
         name="churn", dimension=Dimension.CHANGE, ceiling=True, kind=EvidenceKind.QUALITY,

@@ -46,10 +46,12 @@ class PairedOutcomes:
 
     @property
     def n(self) -> int:
+        """All samples."""
         return self.both + self.broken + self.repaired + self.neither
 
     @property
     def reference_right(self) -> int:
+        """Samples that the reference gets right."""
         return self.both + self.broken
 
 
@@ -75,6 +77,7 @@ class Classified:
 
     @property
     def n(self) -> int:
+        """All samples."""
         return sum(map(sum, self.confusion))
 
 

@@ -115,6 +115,7 @@ class TaskTable:
 
     @property
     def task(self) -> Task:
+        """The kind as a closed choice."""
         return Task(self.kind)
 
 

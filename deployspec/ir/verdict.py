@@ -14,7 +14,7 @@ from deployspec.ir.evidence import EvidenceClass
 class Outcome(StrEnum):
     """What the evidence says of one budget."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
@@ -78,4 +78,5 @@ class Result(StrEnum):
 
     @property
     def exit_code(self) -> ExitCode:
+        """The exit code that says it."""
         return {Result.PASSED: ExitCode.OK, Result.FAILED: ExitCode.FAILED, Result.UNPROVEN: ExitCode.UNPROVEN}[self]

@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass, Machine
@@ -41,7 +41,7 @@ class ProgramFailed(Exception):
 class Lane(Protocol):
     """Moves files, runs a program, brings files back; knows nothing of models."""
 
-    evidence: EvidenceClass
+    evidence: ClassVar[EvidenceClass]
 
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The lines that the runner printed, without the closing one. Raises ProgramFailed."""

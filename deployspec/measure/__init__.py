@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_path
@@ -32,8 +33,13 @@ DEFAULT_CALLS = 100
 class Clock(Protocol):
     """How timing proceeds: which looks, when they suffice, and how old samples may be to be used again."""
 
-    looks: Sequence[int]
-    reuse_s: int | None
+    @property
+    def looks(self) -> Sequence[int]:
+        """Numbers of processes at which to ask."""
+
+    @property
+    def reuse_s(self) -> int | None:
+        """The age up to which kept samples are used again, None for never."""
 
     def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
         """Whether these measurements decide every timing budget of the target."""
@@ -91,8 +97,7 @@ def measure_timing(
             found += [dataclasses.replace(one, note=note) for one in measurements(timed, lane, reused)]
             continue
         clock.timing(each.target)
-        target = each.target
-        samples, fresh = time_artifact(timed, lane, clock.looks, lambda found, t=target: clock.decided(t, found))
+        samples, fresh = time_artifact(timed, lane, clock.looks, partial(clock.decided, each.target))
         found += fresh
         if samples is not None:
             store.keep(timed, machine, samples)

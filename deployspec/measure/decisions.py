@@ -62,7 +62,7 @@ def _decide_rows(rows: np.ndarray, task: TaskTable, output: Output) -> np.ndarra
         return np.where(_probability(rows, output, positive) >= float(task.threshold), positive, 1 - positive)
     if columns != classes:
         raise DataFault(f"output '{output.name}' has {columns} values a sample, the task has {classes} labels")
-    return rows.argmax(axis=1)
+    return np.asarray(rows.argmax(axis=1))
 
 
 def _probability(rows: np.ndarray, output: Output, positive: int) -> np.ndarray:

@@ -95,7 +95,8 @@ def _agreement(spec: Spec, runs: Evaluated) -> Statistic:
 def _decisions(spec: Spec, runs: Evaluated) -> tuple[np.ndarray, np.ndarray]:
     assert spec.task is not None
     output = spec.model.outputs[_output_index(spec)]
-    return tuple(decide(_outputs(spec, run), spec.task, output) for run in (runs.reference, runs.artifact))
+    reference, artifact = (decide(_outputs(spec, run), spec.task, output) for run in (runs.reference, runs.artifact))
+    return reference, artifact
 
 
 def _output_index(spec: Spec) -> int:
@@ -116,5 +117,8 @@ def _paired(members: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paire
         return int((members & which).sum())
 
     return PairedOutcomes(
-        both=count(before & after), broken=count(before & ~after), repaired=count(~before & after), neither=count(~before & ~after)
+        both=count(before & after),
+        broken=count(before & ~after),
+        repaired=count(~before & after),
+        neither=count(~before & ~after),
     )

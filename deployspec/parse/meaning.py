@@ -33,7 +33,7 @@ def check_model(model: Model, faults: Faults) -> None:
         _check_input(each, ("model", "inputs", i), faults)
     if ":" in model.source:
         check_callable(model.source, ("model", "source"), faults)
-    elif model.weights is not None:
+    elif model.weights is not None and not faults.touch("model", "source"):
         help = "leave it out, or name a callable as the source"
         faults.add("illegal-value", "a self-contained file has its weights inside", ("model", "weights"), help=help)
 
@@ -66,8 +66,8 @@ def check_task(task: TaskTable, model: Model | None, faults: Faults) -> None:
     outputs = [each.name for each in model.outputs] if model else []
     if task.output is None and len(outputs) > 1:
         faults.add("missing-key", "'output' is missing", ("task",), help=f"name the scored one of {', '.join(outputs)}")
-    elif task.output is not None and outputs and task.output not in outputs:
-        help = nearest(task.output, outputs) or f"there are {', '.join(outputs)}"
+    elif task.output not in (None, *outputs) and outputs and not faults.touch("model", "outputs"):
+        help = nearest(task.output or "", outputs) or f"there are {', '.join(outputs)}"
         faults.at_value("unknown-output", f"the model has no output '{task.output}'", ("task", "output"), help)
     for label, count in Counter(task.labels).items():
         if count > 1:
@@ -136,12 +136,12 @@ def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faul
 
 def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
     """Each split inside the project, and no file given as two splits."""
-    seen: dict[tuple[Path, str], str] = {}
+    seen: dict[tuple[Path, str], str] = {}  # one file of code may yield several splits: the callable tells them apart
     for split, path, text in split_files(data):
         file = paths.check_path(paths.file_part(text), folder, root, path, faults)
         if file is None:
             continue
-        other = seen.setdefault((file, text.rpartition(":")[2] if ":" in text else ""), split)
+        other = seen.setdefault((file, text.removeprefix(paths.file_part(text))), split)
         if other != split:
             help = "a split is kept for one purpose"
             faults.at_value("same-split", f"'{text}' is also the {other} split", path, help)

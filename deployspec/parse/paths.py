@@ -19,16 +19,18 @@ def project_root(spec: Path) -> Path:
 
 def file_part(text: str) -> str:
     """The path in `digits.py:build`, or the whole text where no callable is named."""
-    return text.rpartition(":")[0] or text
+    file, _, _ = text.rpartition(":")
+    return file if file.endswith(".py") else text
 
 
 def check_path(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> Path | None:
     """The absolute path that `text` names from `folder`, or None with a fault. It need not exist."""
+    resolved = None
     problem = _shape_problem(text)
     if not problem:
         resolved, problem = _resolve(folder / text, root)
-        if resolved is not None:
-            return resolved
+    if resolved is not None:
+        return resolved
     faults.at_value("bad-path", problem, path, "paths are relative to the spec and stay inside the project")
     return None
 

@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.spec import Constraint
+from deployspec.ir.spec import Constraint, Text
 
 if TYPE_CHECKING:
     from deployspec.parse.faults import Faults
@@ -103,6 +103,10 @@ def _read_table(kind: type, raw: dict[str, Any], path: KeyPath, faults: Faults) 
     for key in missing:
         faults.add("missing-key", f"'{key}' is missing", path, help=f"add {key} = …")
     sound = _present(values)
+    for key, required in known.items():
+        if required and key not in sound and hints(kind)[key] == Text:
+            faults.stand_in((*path, key))
+            sound[key] = "?"
     whole = all(key in sound for key, required in known.items() if required)
     return kind(**sound) if whole else _ABSENT
 

@@ -82,9 +82,7 @@ def _route(graph: _Graph, target: Target) -> Route:
     )
 
 
-def _baseline(
-    graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner
-) -> str | None:
+def _baseline(graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner) -> str | None:
     """What `latency_reduction` compares with: the eager source where the runner can, else plain float32."""
     if not any(budget.metric == LATENCY_REDUCTION for budget in target.budgets):
         return None
@@ -176,9 +174,7 @@ class _Graph:
         probe = [split for split in ("calibration",) if split in self._splits]
         return list(dict.fromkeys([*lowering.needs, *probe]))
 
-    def check(
-        self, target: Target, artifact: str, lowering: Lowering, runner: Runner, split: str | None = None
-    ) -> str:
+    def check(self, target: Target, artifact: str, lowering: Lowering, runner: Runner, split: str | None = None) -> str:
         """The step that reloads an artifact in a fresh process, holds the contract and runs a split."""
         return self._add(
             Step(

@@ -15,9 +15,7 @@ class NoRoute(Exception):
     """No chain of lowerings leads from the source to the format with those schemes; the text names the gap."""
 
 
-def find_route(
-    start: Form, goal: Form, schemes: Sequence[str], lowerings: Sequence[Lowering]
-) -> tuple[Lowering, ...]:
+def find_route(start: Form, goal: Form, schemes: Sequence[str], lowerings: Sequence[Lowering]) -> tuple[Lowering, ...]:
     """The shortest chain of lowerings from `start` to `goal` that realises `schemes` in order.
 
     A state is a form and how many schemes are done; breadth first, so the first arrival is the shortest,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployspec import __version__
@@ -16,6 +15,7 @@ from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Machine, Measurement

@@ -40,7 +40,7 @@ def headline(report: Report) -> str:
         case Result.PASSED:
             return f"RELEASED: {_count(len(report.verdicts), 'budget')} hold{_reservations(report)}"
         case Result.FAILED:
-            return f"NOT RELEASED: {_why(report, (Outcome.FAIL,), 'failed')}"
+            return f"NOT RELEASED: {_failures(report)}"
         case Result.UNPROVEN:
             return f"NOT RELEASED: {_why(report, (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED), 'not proven')}"
         case _:
@@ -89,6 +89,12 @@ def _reservations(report: Report) -> str:
         if outcomes[outcome]
     ]
     return f", {' and '.join(told)}" if told else ""
+
+
+def _failures(report: Report) -> str:
+    if any(each.verdict is Outcome.FAIL for each in report.verdicts):
+        return _why(report, (Outcome.FAIL,), "failed")
+    return _why(report, (Outcome.WARN,), "warned, which a strict check refuses")
 
 
 def _why(report: Report, outcomes: tuple[Outcome, ...], word: str) -> str:

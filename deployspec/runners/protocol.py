@@ -28,15 +28,17 @@ CHUNK_BYTES = 4 << 20
 
 
 class Run(Protocol):
-    """A loaded model: arrays in the order of the job's inputs to arrays in the order of its outputs."""
+    """A loaded model."""
 
-    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]: ...
+    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Arrays in the order of the job's inputs to arrays in the order of its outputs."""
 
 
 class Load(Protocol):
-    """Load an artifact; `options` are the runner's own."""
+    """What a runner brings: how to load its kind of artifact."""
 
-    def __call__(self, artifact: str, options: dict[str, Any]) -> Run: ...
+    def __call__(self, artifact: str, options: dict[str, Any]) -> Run:
+        """Load `artifact`; `options` are the runner's own."""
 
 
 def main(load: Load, runtime: str) -> None:
@@ -121,7 +123,7 @@ def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str,
             for writer, result in zip(writers, results, strict=True):
                 writer.add(result)
     seconds = time.perf_counter() - started
-    return {"samples": [writer.close() for writer in writers][0] if writers else 0, "seconds": seconds}
+    return {"samples": max((writer.close() for writer in writers), default=0), "seconds": seconds}
 
 
 def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
@@ -130,13 +132,18 @@ def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
     return [Reader(path, order) for path, order in zip(task["inputs"], axes, strict=True)]
 
 
+def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in Fortran order, and dtype of the .npy that `stream` begins with. Raises ValueError."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(stream)
+
+
 class Reader:
     """An .npy file in chunks of whole samples; memory-mapping it would count as ours while it is read."""
 
     def __init__(self, path: str, axes: list[int] | None = None) -> None:
         self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as this object
-        version = np.lib.format.read_magic(self._file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         self.shape, _, self.dtype = read_header(self._file)
         self._axes = axes
 

@@ -39,21 +39,19 @@ class _Tensor:
         self._dtype = details["dtype"]
         scale, self._zero = details["quantization"]
         self._scale = float(scale)
-        if not self._scale:
-            self.encode = self.decode = _unchanged
 
     def encode(self, real: np.ndarray) -> np.ndarray:
+        """What the tensor stores for real values."""
         if real.dtype == self._dtype:
             return real
         limits = np.iinfo(self._dtype)
         return np.clip(np.rint(real / self._scale) + self._zero, limits.min, limits.max).astype(self._dtype)
 
     def decode(self, stored: np.ndarray) -> np.ndarray:
+        """The real values of what the tensor stores."""
+        if not self._scale or self._dtype == np.float32:
+            return stored
         return ((stored.astype(np.float32) - self._zero) * self._scale).astype(np.float32)
-
-
-def _unchanged(array: np.ndarray) -> np.ndarray:
-    return array
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def prepare(job: Job) -> dict[str, Any]:
             writers[name].add(rows)
     if not writers:
         raise DataFault(f"data.{options['split']} is empty: {value}")
-    samples = [writer.close() for writer in writers.values()][0]
+    samples = max(writer.close() for writer in writers.values())
     return {"samples": samples, "labelled": "y" in writers, "out_of_range": checker.out_of_range}
 
 
@@ -80,8 +80,8 @@ class _Checker:
         wanted = "f" if "float" in declared.dtype else "iu" if declared.dtype != "bool" else "b"
         if stored.dtype.kind not in wanted:
             raise DataFault(
-                f"data.{self._split}: input '{declared.name}' is stored as {stored.dtype} and declared {declared.dtype}; "
-                "store it so, or say with preprocess how one becomes the other"
+                f"data.{self._split}: input '{declared.name}' is stored as {stored.dtype} and declared "
+                f"{declared.dtype}; store it so, or say with preprocess how one becomes the other"
             )
 
     def _shape(self, declared: Input, values: np.ndarray) -> None:
@@ -96,7 +96,7 @@ class _Checker:
     def _cast(self, declared: Input, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
             cast = values.astype(declared.dtype)
-        lost = ~np.isfinite(cast) if cast.dtype.kind == "f" else cast != values
+        lost = ~np.isfinite(cast) if cast.dtype.kind == "f" else np.not_equal(cast, values)
         self._refuse(lost.reshape(len(lost), -1).any(axis=1), f"input '{declared.name}' overflows {declared.dtype}")
         return cast
 
@@ -124,9 +124,9 @@ class _Checker:
         self._refuse(outside, f"y is not one of the {self._classes} classes (0 to {self._classes - 1})")
         return labels
 
-    def _refuse(self, bad: np.ndarray, what: str) -> None:
-        if bad.any():
-            rows = np.flatnonzero(bad)
+    def _refuse(self, bad: np.ndarray | np.bool, what: str) -> None:
+        rows = np.flatnonzero(bad)
+        if rows.size:
             shown = ", ".join(str(self._seen + row) for row in rows[:SHOWN_ROWS])
             more = f" and {len(rows) - SHOWN_ROWS} more near there" if len(rows) > SHOWN_ROWS else ""
             raise DataFault(f"data.{self._split}: {what}, at sample {shown}{more}")

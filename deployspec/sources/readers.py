@@ -12,9 +12,9 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.lib.format as npy
 
 from deployspec.errors import DataFault
+from deployspec.runners.protocol import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,23 @@ def read_batches(folder: Path, split: str | tuple[str, str], names: tuple[str, .
         yield from _npz(folder / split, names)
     else:
         raise DataFault(f"{split}: this version reads .npz, a pair of .npy files, or module.py:callable")
+
+
+def read_labels(folder: Path, split: str | tuple[str, str]) -> np.ndarray | None:
+    """The split's y, without its samples; None where it has none, or where only its code would tell."""
+    if not isinstance(split, str):
+        path, member = folder / split[1], None
+    elif split.endswith(".npz"):
+        path, member = folder / split, "y"
+    else:
+        return None
+    try:
+        if member is None:
+            return np.asarray(np.load(path, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive[member]) if member in archive.files else None
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        raise DataFault(f"{path.name} cannot be read: {error}") from error
 
 
 def _npz(path: Path, names: tuple[str, ...]) -> Iterator[Batch]:
@@ -88,9 +105,7 @@ class _Column:
 
     def __init__(self, name: str, stream: Any) -> None:
         self._stream = stream
-        version = npy.read_magic(stream)
-        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, self._dtype = header(stream)
+        shape, fortran, self._dtype = read_header(stream)
         if self._dtype.hasobject:
             raise ValueError(f"array '{name}' holds Python objects; save numbers only")
         if fortran or not shape:

@@ -175,7 +175,7 @@ def _in_layout(
     if job.options["layout"] == "nchw":
         return module, [None] * len(inputs)
     images = [i for i, each in enumerate(inputs) if each.ndim == 4]
-    axes = [NCHW_TO_NHWC if i in images else None for i in range(len(inputs))]
+    axes: list[tuple[int, ...] | None] = [NCHW_TO_NHWC if i in images else None for i in range(len(inputs))]
     return litert_torch.to_channel_last_io(module, args=images).eval(), axes
 
 
@@ -185,9 +185,7 @@ def _example(inputs: list[np.ndarray], axes: list[tuple[int, ...] | None]) -> tu
     return _permuted(tuple(torch.from_numpy(each[:1]) for each in inputs), axes)
 
 
-def _permuted(
-    sample: tuple[torch.Tensor, ...], axes: list[tuple[int, ...] | None]
-) -> tuple[torch.Tensor, ...]:
+def _permuted(sample: tuple[torch.Tensor, ...], axes: list[tuple[int, ...] | None]) -> tuple[torch.Tensor, ...]:
     return tuple(
         each if order is None else each.permute(order).contiguous() for each, order in zip(sample, axes, strict=True)
     )

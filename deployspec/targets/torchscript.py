@@ -34,7 +34,7 @@ class TorchScript:
     """The kernels that int8 is made for; x86 also widens the file."""
 
     def lowerings(self) -> tuple[Lowering, ...]:
-        """float32; int8 (FX graph mode); int8-dynamic (linear and recurrent weights); float16 inside, float32 outside."""
+        """float32; int8 (FX graph mode); int8-dynamic (linear and recurrent weights); float16 inside."""
         return (
             self._lowering("float32", "lower_float32", 1e-4, {"method": self.method}),
             self._lowering("int8", "lower_int8", 1e-3, {"engine": self.engine}, ("calibration",)),

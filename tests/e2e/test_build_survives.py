@@ -37,6 +37,11 @@ def alive(pid: int) -> bool:
     return done.stdout.strip()[:1] not in ("", "Z")
 
 
+def python_path(*more: Path) -> str:
+    """The steps of the tests, and what was on the path before."""
+    return os.pathsep.join(filter(None, (str(STEPS), *map(str, more), os.environ.get("PYTHONPATH"))))
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder with a store, in which a driver program builds `first`, then `meet`, which waits for the file `go`."""
@@ -60,7 +65,7 @@ class Project:
     def driver(self, *steps: Any) -> Iterator[subprocess.Popen[str]]:
         """The program, started; ended with the test if it still runs."""
         command = [sys.executable, str(HERE / "build_driver.py"), str(self.store), json.dumps(steps or self.steps)]
-        environment = os.environ | {"PYTHONPATH": str(STEPS)}
+        environment = os.environ | {"PYTHONPATH": python_path()}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
             try:
                 yield process
@@ -169,8 +174,7 @@ def test_an_unchanged_second_run_starts_no_process(project: Project) -> None:
     trace = project.path("trace")
     project.path("sitecustomize.py").write_text(COUNT_PROCESSES)
     command = [sys.executable, str(HERE / "build_driver.py"), str(project.store)]
-    path = os.pathsep.join((str(STEPS), str(project.folder)))
-    environment = os.environ | {"PYTHONPATH": path, "TRACE": str(trace)}
+    environment = os.environ | {"PYTHONPATH": python_path(project.folder), "TRACE": str(trace)}
     again = [*command, json.dumps(project.steps)]
     done = subprocess.run(again, capture_output=True, text=True, check=True, env=environment)
     assert results(done.stdout.splitlines()) == {"first": "cached", "meet": "cached"}
@@ -213,7 +217,7 @@ def test_a_full_disk_while_publishing_is_said_and_leaves_the_store_whole(project
     project.store.mkdir()
     given = {
         "PYTHON": sys.executable,
-        "PYTHONPATH": str(STEPS),
+        "PYTHONPATH": python_path(),
         "DRIVER": str(HERE / "build_driver.py"),
         "STORE": str(project.store),
         "LOUD": json.dumps([("loud", "fill_the_disk", [], {"lines": 3})]),

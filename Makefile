@@ -1,0 +1,58 @@
+# Everything installs what it needs. PYTHON chooses the interpreter, VENV the environment.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed-
+INPUTS := pyproject.toml constraints.txt
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev lint format test test-slow bench golden schemas clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP)demo ## install, check specs/digits.toml, say where the report lies
+	$(BIN)/deployspec check specs/digits.toml
+
+dev: $(STAMP)dev ## install everything to work on the project
+
+lint: $(STAMP)dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)dev ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP)dev ## every test that takes seconds
+	$(BIN)/pytest
+
+test-slow: $(STAMP)dev ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+bench: $(STAMP)dev ## every speed that the README claims, as a ratio with its bar
+	$(BIN)/python benches/run.py
+
+golden: $(STAMP)dev ## rewrite the golden cases from what the program says now; read the diff
+	$(BIN)/pytest tests/golden --update-golden
+
+schemas: $(STAMP)dev ## generate schemas/ again
+	$(BIN)/deployspec schema --out schemas/deployspec-1.schema.json
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) .deployspec specs/.deployspec examples/*/.deployspec deployspec-report
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP)demo: $(BIN)/python $(INPUTS)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite]'
+	@touch $@
+
+$(STAMP)dev: $(BIN)/python $(INPUTS)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite,dev]'
+	@touch $@ $(STAMP)demo

@@ -1,0 +1,139 @@
+"""`deployspec plan`: what would be done for each target, and what the data can decide, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deployspec.judge.words import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.plan import Plan, Route, Step
+    from deployspec.ir.spec import Spec
+    from deployspec.judge import Decidable
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  deployspec plan specs/digits.toml
+  deployspec plan specs/digits.toml --format json > plan.json
+"""
+)
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json is the same on every machine: no time, path, version or state of the store is in it.",
+)
+def command(spec: Path, targets: tuple[str, ...], form: str) -> None:  # fmt: skip
+    """Show the steps of every target, and what the data can decide.
+
+    For each step: what it takes, what it gives, whether the store holds it. For each split: the highest floor and the
+    smallest drop that its samples can prove. Needs no framework and starts nothing.
+    """
+    from deployspec.build import default_store
+    from deployspec.pipeline import cached_steps, decide_ahead, read
+
+    parsed, plan = read(spec, targets)
+    decidable = decide_ahead(parsed)
+    if form == "json":
+        click.echo(_as_json(parsed, plan, decidable))
+    else:
+        click.echo(_as_text(parsed, plan, decidable, cached_steps(parsed, plan, default_store(spec))))
+
+
+def _as_json(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]]) -> str:
+    from deployspec.ir.codec import encode
+    from deployspec.plan import as_json
+
+    ahead = {target: [encode(each) for each in found] for target, found in decidable.items()}
+    return json.dumps(as_json(spec, plan, ahead), indent=2, sort_keys=True)
+
+
+def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]], cached: frozenset[str]) -> str:
+    head = f"{spec.model.name} {spec.model.version}: {_number(len(plan.routes), 'target')}, "
+    head += f"{_number(len(plan.steps), 'step')}, {len(cached)} of them in the store"
+    blocks = [head, *_shared(plan, cached)]
+    blocks += ["\n".join(_route(route, plan, cached)) for route in plan.routes]
+    blocks += ["\n".join(_ahead(targets, found)) for targets, found in _alike(spec, decidable)]
+    return "\n\n".join(blocks)
+
+
+def _shared(plan: Plan, cached: frozenset[str]) -> Iterator[str]:
+    """Steps that are no single target's: the reference, the splits, whatever several targets use."""
+    routed = {step for route in plan.routes for step in route.steps if len(plan.by_id()[step].targets) == 1}
+    common = [step for step in plan.steps if step.id not in routed]
+    if common:
+        yield "\n".join(["for all targets", *_table(common, cached)])
+
+
+def _route(route: Route, plan: Plan, cached: frozenset[str]) -> Iterator[str]:
+    steps = plan.by_id()
+    yield f"{route.target} ({route.format})"
+    yield from _table([steps[step] for step in route.steps], cached)
+    if route.baseline:
+        yield f"  latency_reduction compares with {route.baseline}"
+    yield from (f"  note: {note}" for note in route.notes)
+
+
+def _table(steps: Sequence[Step], cached: frozenset[str]) -> Iterator[str]:
+    flows = (" + ".join(source for _, source in step.takes) + f" → {step.gives}" for step in steps)
+    states = ("cached" if step.id in cached else "to do" for step in steps)
+    yield from _columns(list(zip((step.id for step in steps), flows, states, strict=True)))
+
+
+def _alike(
+    spec: Spec, decidable: Mapping[str, Sequence[Decidable]]
+) -> list[tuple[list[str], list[tuple[Budget, Decidable]]]]:
+    """Targets whose data can decide the same, together."""
+    groups: list[tuple[list[str], list[tuple[Budget, Decidable]]]] = []
+    for target in spec.targets:
+        budgets = {budget.name: budget for budget in target.budgets}
+        found = [(budgets[each.budget], each) for each in decidable[target.name]]
+        same = [names for names, known in groups if known == found]
+        if same:
+            same[0].append(target.name)
+        elif found:
+            groups.append(([target.name], found))
+    return groups
+
+
+def _ahead(targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]]) -> Iterator[str]:
+    """A table: what each budget would need to pass, and the best that a faultless artifact could prove."""
+    yield f"what the data can decide ({', '.join(targets)})"
+    rows = [("budget", "limit", "samples", "passes with", "best it could prove")]
+    for budget, each in found:
+        best = "nothing" if each.best is None else quantity(each.best, budget)
+        rows.append((each.budget, budget.limit.text, str(each.n), _needed(budget, each), best))
+    yield from _columns(rows)
+
+
+def _needed(budget: Budget, each: Decidable) -> str:
+    if not each.passable:
+        return "! nothing: too few samples"
+    if each.errors is None:
+        return "decided by draws"
+    if budget.ceiling:
+        return f"at most {each.errors} net broken"
+    return f"{each.n - each.errors} right or more"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield ("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

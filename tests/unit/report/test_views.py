@@ -1,0 +1,111 @@
+"""The views, against what they looked like when somebody looked (`--update-golden` writes them anew)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sample_reports import DSSE_KEY, WAIVER, failing, passing, unmeasured
+
+from deployspec.ir import codec
+from deployspec.report.summary import Standing, headline
+from deployspec.report.views import markdown, predicate, text
+
+if TYPE_CHECKING:
+    from deployspec.ir.report import Report
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "views"
+
+SIGNED = Standing(signers=(DSSE_KEY.public.keyid,), verified=True)
+UNSIGNED = Standing()
+
+
+def unbuilt() -> Report:
+    report = failing()
+    broken = replace(report.targets[0], artifact=None, failure="convert: killed by SIGKILL")
+    return replace(report, targets=(broken, report.targets[1]))
+
+
+CASES = {
+    "passing": (passing(), SIGNED),
+    "failing": (failing(), UNSIGNED),
+    "unproven": (unmeasured(), Standing(signers=(DSSE_KEY.public.keyid,))),
+    "waived": (unmeasured((WAIVER,)), SIGNED),
+    "unbuilt": (unbuilt(), UNSIGNED),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("view", ["wide.txt", "narrow.txt", "report.md"])
+def test_views_are_as_recorded(case: str, view: str, pytestconfig: pytest.Config) -> None:
+    report, standing = CASES[case]
+    shown = {
+        "wide.txt": lambda: text.render(report, standing, width=100),
+        "narrow.txt": lambda: text.render(report, standing, width=60),
+        "report.md": lambda: markdown.render(report, standing),
+    }[view]()
+    golden = GOLDEN / case / view
+    if pytestconfig.getoption("--update-golden", default=False):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(shown)
+    assert shown == golden.read_text()
+
+
+@pytest.mark.parametrize("render", [text.render, markdown.render])
+def test_a_failed_recall_shows_class_figure_support_and_interval(render: object) -> None:
+    shown = render(failing(), UNSIGNED)  # type: ignore[operator]
+    line = next(line for line in shown.splitlines() if "recall.rare" in line and "3.3 to 28.2 %" in line)
+    assert "12.0 %" in line
+    assert "25" in line
+    assert "fail" in line
+    assert "recall of class 'rare': 3 of 25" in shown
+
+
+@pytest.mark.parametrize("render", [text.render, markdown.render])
+def test_the_first_lines_say_released_or_not_and_who_vouches(render: object) -> None:
+    first, _, second = render(failing(), UNSIGNED).partition("\n")  # type: ignore[operator]
+    assert "NOT RELEASED: 1 of 10 budgets failed: android recall.rare" in first
+    assert "UNSIGNED" in second.splitlines()[0] + second.splitlines()[1]
+    assert render(passing(), SIGNED).lstrip("# ").startswith("RELEASED: 10 budgets hold\n")  # type: ignore[operator]
+
+
+def test_a_claimed_signature_is_not_called_one() -> None:
+    assert Standing(signers=("SHA256:x",)).line == "not verified; it claims to be signed by SHA256:x"
+
+
+def test_long_lists_of_failures_are_cut() -> None:
+    report = failing()
+    bad = report.verdicts[8]
+    many = replace(report, verdicts=(bad,) * 5)
+    assert headline(many).endswith(
+        "5 of 5 budgets failed: " + "android recall.rare, " * 2 + "android recall.rare and 2 more"
+    )
+
+
+def test_no_line_of_a_narrow_view_is_wider_than_the_terminal() -> None:
+    assert max(map(len, text.render(failing(), UNSIGNED, width=60).splitlines())) <= 60
+
+
+def test_colour_is_an_addition() -> None:
+    plain, coloured = text.render(failing(), UNSIGNED), text.render(failing(), UNSIGNED, colour=True)
+    assert "\x1b[" not in plain
+    assert "\x1b[" in coloured
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", "a | b", "`x` **y**", "[x](http://e)", "\x1b[2J", "[red]x"]
+)
+def test_text_of_a_report_stays_text(hostile: str) -> None:
+    report = replace(passing(), findings=(hostile,), model=hostile)
+    in_markdown, on_terminal = markdown.render(report, SIGNED), text.render(report, SIGNED)
+    assert hostile not in in_markdown.replace("\\[red\\]x", "")
+    assert "\x1b" not in in_markdown + on_terminal
+    if hostile.isprintable():
+        assert hostile in on_terminal
+
+
+def test_json_is_the_predicate_as_it_is() -> None:
+    assert json.loads(predicate.render(failing())) == codec.encode(failing())

@@ -1,0 +1,358 @@
+"""The way back: what verification accepts, and every doubt that stops it, told by the step that finds it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sample_reports import (
+    ARTIFACTS,
+    CHECKED_AT,
+    DSSE_KEY,
+    WAIVER,
+    budget,
+    envelope,
+    failing,
+    judged,
+    passing,
+    target_report,
+    unmeasured,
+)
+
+from deployspec.errors import ExitCode, TrustError
+from deployspec.ir.evidence import Count, Share
+from deployspec.ir.report import Report, read_time, write_time
+from deployspec.ir.verdict import Outcome, Result
+from deployspec.report import statement
+from deployspec.trust import dsse, keys
+from deployspec.verify import Demands, State, Verification, read_unverified, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LATER = CHECKED_AT + timedelta(days=3)
+DEMANDS = Demands(at=LATER, keys=(DSSE_KEY.public,))
+
+
+def check(report: Report, demands: Demands = DEMANDS) -> Verification:
+    return verify(envelope(report, DSSE_KEY), demands)
+
+
+def refusals(outcome: Verification) -> dict[str, str]:
+    return {step.name: step.detail for step in outcome.steps if step.state is State.REFUSED}
+
+
+def resigned(document: Any) -> bytes:
+    """A statement that says something else, signed with the right key all the same."""
+    return dsse.sign(json.dumps(document).encode(), DSSE_KEY)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    for target, (name, content) in ARTIFACTS.items():
+        (tmp_path / target).mkdir()
+        (tmp_path / target / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (passing(), ExitCode.OK),
+        (failing(), ExitCode.FAILED),
+        (unmeasured(), ExitCode.UNPROVEN),
+        (unmeasured((WAIVER,)), ExitCode.OK),
+    ],
+)
+def test_a_sound_report_concludes_what_it_says(report: Report, code: ExitCode, artifacts: Path) -> None:
+    demands = replace(
+        DEMANDS, artifacts=artifacts, spec_sha256=report.spec.sha256, model_sha256=report.sources[0].sha256
+    )
+    outcome = check(report, demands)
+    assert [step.state for step in outcome.steps] == [State.OK] * 10
+    assert outcome.exit_code is code
+    assert outcome.report == report
+    assert outcome.signers == (DSSE_KEY.public.keyid,)
+
+
+def test_steps_are_taken_in_order() -> None:
+    assert [step.name for step in check(passing()).steps] == [
+        "envelope", "signature", "payload type", "statement", "subjects", "artifacts", "expectations", "verdicts",
+        "freshness", "waivers",
+    ]  # fmt: skip
+
+
+def test_what_was_not_asked_is_not_claimed() -> None:
+    outcome = check(passing())
+    assert {step.name for step in outcome.steps if step.state is State.NOT_CHECKED} == {"artifacts", "expectations"}
+    assert "artifacts not checked" in outcome.steps[5].detail
+
+
+class TestSignature:
+    def test_unsigned_is_refused(self) -> None:
+        outcome = verify(envelope(passing()), Demands(at=LATER))
+        assert "UNSIGNED" in refusals(outcome)["signature"]
+        assert outcome.exit_code is ExitCode.UNTRUSTED
+        assert outcome.report is None
+
+    def test_unsigned_can_be_allowed(self) -> None:
+        outcome = verify(envelope(failing()), Demands(at=LATER, allow_unsigned=True))
+        assert outcome.exit_code is ExitCode.FAILED
+        assert outcome.steps[1].state is State.NOT_CHECKED
+        assert outcome.signers == ()
+
+    def test_allowing_unsigned_does_not_excuse_a_key_that_was_asked_for(self) -> None:
+        outcome = verify(envelope(passing()), replace(DEMANDS, allow_unsigned=True))
+        assert "signature" in refusals(outcome)
+
+    def test_a_signature_nobody_can_check_is_no_signature(self) -> None:
+        assert "no public key" in refusals(verify(envelope(passing(), DSSE_KEY), Demands(at=LATER)))["signature"]
+
+    def test_a_stranger_is_refused_and_nothing_is_read_after(self) -> None:
+        outcome = verify(envelope(passing(), keys.generate()), DEMANDS)
+        assert refusals(outcome) == {"signature": f"no signature over these bytes by {DSSE_KEY.public.keyid}"}
+        assert len(outcome.steps) == 2
+
+    def test_every_given_key_must_have_signed(self) -> None:
+        second = keys.generate(keys.Algorithm.ED25519)
+        both = replace(DEMANDS, keys=(DSSE_KEY.public, second.public))
+        assert second.public.keyid in refusals(verify(envelope(passing(), DSSE_KEY), both))["signature"]
+        assert verify(envelope(passing(), second, DSSE_KEY), both).exit_code is ExitCode.OK
+
+    def test_one_key_twice_does_not_stand_in_for_a_second(self) -> None:
+        both = replace(DEMANDS, keys=(DSSE_KEY.public, keys.generate().public))
+        assert "signature" in refusals(verify(envelope(passing(), DSSE_KEY, DSSE_KEY), both))
+
+    def test_another_payload_type_is_refused_though_signed(self) -> None:
+        payload = statement.to_bytes(passing())
+        data = dsse.Envelope(payload, "application/json").signed_by(DSSE_KEY).to_bytes()
+        assert refusals(verify(data, DEMANDS)) == {
+            "payload type": "the payload is 'application/json', not application/vnd.in-toto+json"
+        }
+
+    def test_any_edit_of_the_payload_is_refused(self) -> None:
+        data = envelope(passing(), DSSE_KEY)
+        signed = dsse.read(data)
+        edited = signed.payload.replace(b'"n":700', b'"n":701', 1)
+        assert edited != signed.payload
+        assert "signature" in refusals(verify(replace(signed, payload=edited).to_bytes(), DEMANDS))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"{}", b"[]", b"", b"not json", b'{"_type": 1e400}', b'{"a": 1, "a": 2}', b"[" * 100_000, b"\xff", b"NaN"],
+    ids=["empty", "array", "nothing", "text", "1e400", "duplicate", "depth", "utf8", "nan"],
+)
+def test_signed_nonsense_is_refused_by_its_form(payload: bytes) -> None:
+    outcome = verify(dsse.Envelope(payload).signed_by(DSSE_KEY).to_bytes(), DEMANDS)
+    assert set(refusals(outcome)) <= {"statement", "envelope"}
+    assert outcome.exit_code is ExitCode.UNTRUSTED
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"[" * 100_000, b'{"payload": 1}', b"{}" * 2])
+def test_nonsense_instead_of_an_envelope_is_refused(data: bytes) -> None:
+    outcome = verify(data, DEMANDS)
+    assert list(refusals(outcome)) == ["envelope"]
+    assert outcome.exit_code is ExitCode.UNTRUSTED
+
+
+class TestContradictions:
+    """Signed with the right key, and refused: a signature does not make a false conclusion true."""
+
+    def refused(self, report: Report) -> dict[str, str]:
+        outcome = check(report)
+        assert outcome.exit_code is ExitCode.UNTRUSTED
+        return refusals(outcome)
+
+    def test_a_result_that_its_verdicts_deny(self) -> None:
+        assert "its verdicts say 'failed'" in self.refused(replace(failing(), result=Result.PASSED))["verdicts"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"verdict": Outcome.PASS},
+            {"estimate": Decimal("0.92")},
+            {"lower": Decimal("0.81")},
+            {"upper": None},
+            {"n": 250},
+            {"limit": "10 %"},
+            {"comparator": "<="},
+            {"evidence": None},
+            {"waived": Outcome.FAIL},
+            {"good": "5 %"},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_a_verdict_that_its_statistics_deny(self, change: dict[str, Any]) -> None:
+        report = failing()
+        verdicts = [replace(each, **change) if each.verdict is Outcome.FAIL else each for each in report.verdicts]
+        assert "android recall.rare" in self.refused(replace(report, verdicts=tuple(verdicts)))["verdicts"]
+
+    def test_a_verdict_left_out(self) -> None:
+        report = failing()
+        kept = tuple(each for each in report.verdicts if each.verdict is not Outcome.FAIL)
+        assert "one for each budget" in self.refused(replace(report, verdicts=kept, result=Result.PASSED))["verdicts"]
+
+    def test_statistics_edited_under_their_verdict(self) -> None:
+        report = passing()
+        edited = tuple(
+            replace(each, statistic=Count(value=Decimal(99))) if each.name == "size" else each
+            for each in report.measurements
+        )
+        assert (
+            "server size (pass), android size (pass)" in self.refused(replace(report, measurements=edited))["verdicts"]
+        )
+
+    def test_a_budget_loosened_under_its_text(self) -> None:
+        report = failing()
+        recall = budget("recall", ">= 80 %", label="rare")
+        loose = replace(recall, limit=replace(recall.limit, limit=Decimal("0.01")))
+        targets = (report.targets[0], target_report("android", (loose,)))
+        assert "is not what its text" in self.refused(judged(replace(report, targets=targets)))["statement"]
+
+    def test_impossible_statistics_never_reach_the_arithmetic(self) -> None:
+        report = passing()
+        edited = tuple(
+            replace(each, statistic=Share(hits=9, n=0)) if each.name == "agreement" else each
+            for each in report.measurements
+        )
+        assert "impossible" in self.refused(replace(report, measurements=edited))["statement"]
+
+    def test_subjects_that_are_not_the_artifacts(self) -> None:
+        document = json.loads(statement.to_bytes(passing()))
+        document["subject"][0]["digest"]["sha256"] = "0" * 64
+        assert set(refusals(verify(resigned(document), DEMANDS))) == {"subjects"}
+        document["subject"] = []
+        assert set(refusals(verify(resigned(document), DEMANDS))) == {"subjects"}
+
+    def test_every_doubt_is_told_at_once(self) -> None:
+        report = replace(failing(), result=Result.PASSED, expires_at="2026-03-02T00:00:00Z")
+        assert set(self.refused(report)) == {"verdicts", "freshness"}
+
+
+def test_the_wording_of_a_reason_is_not_evidence() -> None:
+    report = passing()
+    reworded = tuple(replace(each, reason="said otherwise by another version") for each in report.verdicts)
+    assert check(replace(report, verdicts=reworded)).exit_code is ExitCode.OK
+
+
+def test_the_last_decimal_of_a_bound_may_differ_and_no_more() -> None:
+    report = passing()
+
+    def shifted(by: str) -> Report:
+        first, *rest = (each for each in report.verdicts if each.budget == "recall.rare")
+        moved = replace(first, lower=first.lower and first.lower - Decimal(by))
+        return replace(report, verdicts=tuple(moved if each == first else each for each in report.verdicts))
+
+    assert check(shifted("0.000001")).exit_code is ExitCode.OK
+    assert check(shifted("0.000002")).exit_code is ExitCode.UNTRUSTED
+
+
+class TestArtifacts:
+    def refusal(self, folder: Path) -> str:
+        outcome = check(passing(), replace(DEMANDS, artifacts=folder))
+        assert outcome.exit_code is ExitCode.UNTRUSTED
+        return refusals(outcome)["artifacts"]
+
+    def test_an_edited_artifact(self, artifacts: Path) -> None:
+        (artifacts / "android" / "digits.tflite").write_bytes(b"A flatbuffer")
+        assert "'android/digits.tflite' has digest" in self.refusal(artifacts)
+
+    def test_a_missing_artifact(self, artifacts: Path) -> None:
+        (artifacts / "server" / "digits.ts").unlink()
+        assert "'digits.ts' cannot be read: No such file" in self.refusal(artifacts)
+
+    def test_a_missing_folder(self, artifacts: Path) -> None:
+        assert "No such file" in self.refusal(artifacts / "absent")
+
+    def test_a_link_in_an_artifacts_place(self, artifacts: Path) -> None:
+        file = artifacts / "server" / "digits.ts"
+        file.rename(artifacts / "elsewhere")
+        file.symlink_to(artifacts / "elsewhere")
+        assert "is a link" in self.refusal(artifacts)
+
+    def test_a_link_in_a_targets_place(self, artifacts: Path) -> None:
+        (artifacts / "server").rename(artifacts / "elsewhere")
+        (artifacts / "server").symlink_to(artifacts / "elsewhere")
+        assert "its folder is a link" in self.refusal(artifacts)
+
+    def test_a_folder_in_a_files_place(self, artifacts: Path) -> None:
+        (artifacts / "server" / "digits.ts").unlink()
+        (artifacts / "server" / "digits.ts").mkdir()
+        assert "has digest" in self.refusal(artifacts)
+
+
+@pytest.mark.parametrize(
+    ("demand", "message"),
+    [
+        ({"spec_sha256": "0" * 64}, "a spec with digest"),
+        ({"model_sha256": "0" * 64}, "another model: 'digits.safetensors'"),
+    ],
+)
+def test_another_spec_or_model_is_refused(demand: dict[str, str], message: str) -> None:
+    assert message in refusals(check(passing(), replace(DEMANDS, **demand)))["expectations"]
+
+
+class TestTime:
+    EXPIRES = read_time("2026-06-01T12:00:00Z")
+
+    @pytest.mark.parametrize(
+        ("at", "holds"),
+        [
+            (EXPIRES - timedelta(seconds=1), True),
+            (EXPIRES, False),
+            (EXPIRES + timedelta(days=1), False),
+            (CHECKED_AT, True),
+            (CHECKED_AT - timedelta(minutes=5), True),
+            (CHECKED_AT - timedelta(minutes=5, seconds=1), False),
+        ],
+    )
+    def test_a_report_holds_from_its_check_to_its_end(self, at: datetime, holds: bool) -> None:
+        assert check(passing(), replace(DEMANDS, at=at)).holds is holds
+
+    @pytest.mark.parametrize(
+        ("at", "holds"),
+        [
+            (datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC), True),
+            (datetime(2026, 4, 1, 0, 0, 0, tzinfo=UTC), False),
+        ],
+    )
+    def test_a_waiver_ends_with_its_day(self, at: datetime, holds: bool) -> None:
+        outcome = check(unmeasured((WAIVER,)), replace(DEMANDS, at=at))
+        assert outcome.holds is holds
+        assert ("android latency_p95" in refusals(outcome).get("waivers", "")) is not holds
+
+    def test_a_waiver_that_had_expired_when_signed_does_not_help(self) -> None:
+        report = unmeasured((WAIVER,))
+        late = replace(report, checked_at=write_time(CHECKED_AT + timedelta(days=60)), expires_at="")
+        outcome = check(late, replace(DEMANDS, at=CHECKED_AT + timedelta(days=61)))
+        assert {"verdicts", "waivers"} == set(refusals(outcome))
+
+    @pytest.mark.parametrize("text", ["", "2026-03-01", "2026-03-01T12:00:00", "2026-3-1T12:00:00Z", "now"])
+    def test_a_time_of_another_form_is_refused(self, text: str) -> None:
+        assert {"verdicts", "freshness"} <= set(refusals(check(replace(passing(), checked_at=text))))
+
+    def test_without_an_end_it_does_not_expire(self) -> None:
+        assert check(replace(passing(), expires_at=""), replace(DEMANDS, at=LATER + timedelta(days=9999))).holds
+
+
+def test_reading_without_verifying_is_as_strict() -> None:
+    found, report = read_unverified(envelope(failing(), DSSE_KEY))
+    assert (report, found.keyids) == (failing(), (DSSE_KEY.public.keyid,))
+    with pytest.raises(TrustError, match="contradicts itself"):
+        read_unverified(envelope(replace(failing(), targets=())))
+    with pytest.raises(TrustError, match="the payload is"):
+        read_unverified(dsse.Envelope(b"{}", "text/plain").to_bytes())
+
+
+def test_verifying_needs_no_framework_and_no_terminal() -> None:
+    program = "import sys, deployspec.verify; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "cryptography" not in loaded or "deployspec" in loaded
+    assert not {"pydantic", "torch", "tensorflow", "tomli", "rich", "click", "jsonschema"} & set(loaded)
