@@ -69,6 +69,8 @@ class LocalExecutor:
     def _run(self, task: Task) -> Answer:
         try:
             answer = decode_answer(self._ask(task))
+        except OSError as error:
+            raise StepFailed(task.step.id, f"its worker could not be started: {error}", task.log) from error
         finally:
             self._busy.discard(task.step.toolchain.name)
         if isinstance(answer, Answer):

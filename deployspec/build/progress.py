@@ -19,7 +19,7 @@ class Progress(Protocol):
         """A worker began with the step."""
 
     def waiting(self, step: Step) -> None:
-        """Another run of the program is at the step; its result will be shared. Said once."""
+        """The same work is under way elsewhere, mostly in another run; its result will be shared. Said once."""
 
     def finished(self, step: Step, result: StepResult) -> None:
         """The step is done, was done before, or failed."""
@@ -50,7 +50,7 @@ class PlainProgress:
 
     def waiting(self, step: Step) -> None:
         """`wait     ID`."""
-        self._say("wait", f"{step.id}  another run is at it")
+        self._say("wait", f"{step.id}  the same work is under way")
 
     def finished(self, step: Step, result: StepResult) -> None:
         """`done`, `cached`, `failed` or `blocked`, the id, and what there is to say."""
@@ -88,7 +88,7 @@ class RichProgress:
 
     def waiting(self, step: Step) -> None:
         """A new line that says what it waits for."""
-        self._lines[step.id] = self._display.add_task(f"{step.id} (another run is at it)", total=None)
+        self._lines[step.id] = self._display.add_task(f"{step.id} (the same work is under way)", total=None)
 
     def finished(self, step: Step, result: StepResult) -> None:
         """The line goes, its outcome stays above."""

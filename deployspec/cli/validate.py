@@ -51,23 +51,28 @@ Examples:
 )
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--format", "form", type=click.Choice(list(Format)), default=Format.TEXT, help="How to write what is found."
+    "--format",
+    "form",
+    type=click.Choice([each.value for each in Format]),
+    default=Format.TEXT.value,
+    show_default=True,
+    help="How to write what is found.",
 )
-def command(specs: tuple[Path, ...], form: Format) -> None:
+def command(specs: tuple[Path, ...], form: str) -> None:
     """Check deployment specs and tell every fault at once, each with its place.
 
     Needs no framework and no data. Exits 0 when all is well, 2 on a fault, 5 when a pinned file is another one.
     """
     checked = [_check(path) for path in specs]
-    match form:
+    match Format(form):
         case Format.TEXT:
             _write_text(checked)
         case Format.JSON:
             _write_json(checked)
         case Format.GITHUB:
             _write_github(checked)
-        case _:
-            assert_never(form)
+        case other:
+            assert_never(other)
     codes = {each.exit_code for each in checked}
     worst = next((code for code in (ExitCode.FAULTY, ExitCode.UNTRUSTED) if code in codes), ExitCode.OK)
     if worst is not ExitCode.OK:

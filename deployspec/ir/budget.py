@@ -127,7 +127,7 @@ def _census(name: str, dimension: Dimension, meaning: str, *, split: bool = True
 
 _ROWS: Final = (
     _size("size", "size", "bytes that ship: the file, or the sum of the folder's regular files"),
-    _size("size_compressed", "size_compressed", "bytes of the same files in a deflated archive, what a store downloads"),
+    _size("size_compressed", "size_compressed", "bytes of the same files deflated, what a store downloads"),
     BudgetKind(
         name="size_reduction", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.STATIC,
         method=Method.EXACT, measured_from="size_reduction",
@@ -165,14 +165,16 @@ _ROWS: Final = (
     _quality("accuracy_drop", Method.PAIRED, "accuracy of the reference minus the artifact's, paired", drop=True),
     _quality("top5_accuracy", Method.PROPORTION, "share of samples whose class is among the five best",
              tasks=frozenset({Task.CLASSIFICATION})),
-    _quality("recall", Method.PROPORTION, "share of a class's samples that are found", keys=Keys.CLASSES, tasks=LABELLED),
+    _quality("recall", Method.PROPORTION, "share of a class's samples that are found",
+             keys=Keys.CLASSES, tasks=LABELLED),
     _quality("recall_drop", Method.PAIRED, "recall of the reference minus the artifact's, paired within the class",
              drop=True, keys=Keys.CLASSES, tasks=LABELLED),
     _quality("precision", Method.PROPORTION, "share of a class's predictions that are right, given their number",
              keys=Keys.CLASSES, tasks=LABELLED),
     _quality("precision_drop", Method.RESAMPLED, "precision of the reference minus the artifact's",
              drop=True, keys=Keys.CLASSES, tasks=LABELLED),
-    _quality("f1", Method.JACCARD, "harmonic mean of a class's precision and recall", keys=Keys.CLASSES, tasks=LABELLED),
+    _quality("f1", Method.JACCARD, "harmonic mean of a class's precision and recall",
+             keys=Keys.CLASSES, tasks=LABELLED),
     _quality("macro_f1", Method.RESAMPLED, "mean of the classes' F1", tasks=LABELLED),
     _quality("macro_recall", Method.RESAMPLED, "mean of the classes' recall", tasks=LABELLED),
     _quality("balanced_accuracy", Method.RESAMPLED, "mean of the classes' recall, its other name"),

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,11 @@ def test_a_worker_that_never_gives_the_interpreter_back_dies_with_the_program(pr
         worker = int(pids.read_text())
         assert alive(worker)
         process.kill()
-    until(lambda: not alive(worker))
+    try:
+        until(lambda: not alive(worker))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(worker, signal.SIGKILL)
 
 
 def test_ctrl_c_leaves_no_process_and_no_half_written_entry(project: Project) -> None:

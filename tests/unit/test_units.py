@@ -1,0 +1,87 @@
+"""Limits are exact: comparators, decimals, units."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from deployspec.units import Bound, Comparator, Dimension, QuantityError, parse_bound, parse_duration_s
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension", "limit"),
+    [
+        ("< 20 MB", Dimension.BYTES, 20_000_000),
+        ("<20MB", Dimension.BYTES, 20_000_000),
+        ("<= 1 KiB", Dimension.BYTES, 1024),
+        ("< 1.5 GiB", Dimension.BYTES, 1610612736),
+        ("< 3 kB", Dimension.BYTES, 3000),
+        ("< 3 KB", Dimension.BYTES, 3000),
+        ("< 250 us", Dimension.TIME, "0.25"),
+        ("< 2 min", Dimension.TIME, 120_000),
+        ("< 1 J", Dimension.ENERGY, 1000),
+        (">= 92.7 %", Dimension.SHARE, "0.927"),
+        ("< 2 pp", Dimension.DROP, "0.02"),
+        ("<= -0.5 pp", Dimension.DROP, "-0.005"),
+        ("<= 20", Dimension.COUNT, 20),
+        ("< 0.2", Dimension.NUMBER, "0.2"),
+    ],
+)
+def test_a_limit_is_exact(text: str, dimension: Dimension, limit: int | str) -> None:
+    bound = parse_bound(text, dimension)
+    assert bound.limit == Decimal(limit)
+    assert bound.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [
+        ("20 MB", Dimension.BYTES), ("< MB", Dimension.BYTES), ("< 20", Dimension.BYTES), ("< 20 mb", Dimension.BYTES),
+        ("== 20 MB", Dimension.BYTES), ("< 1e3 MB", Dimension.BYTES), ("< nan MB", Dimension.BYTES),
+        ("< 20 MB extra", Dimension.BYTES), ("< ２０ MB", Dimension.BYTES), ("< 20 pp", Dimension.SHARE),
+        ("< 1 %", Dimension.CHANGE), ("<= 0.5", Dimension.COUNT), ("<= 3 %", Dimension.COUNT), ("", Dimension.NUMBER),
+        ("< " + "9" * 31, Dimension.NUMBER),
+    ],
+)  # fmt: skip
+def test_what_is_no_limit_is_refused(text: str, dimension: Dimension) -> None:
+    with pytest.raises(QuantityError):
+        parse_bound(text, dimension)
+
+
+def test_percent_of_a_drop_is_relative_and_percentage_points_are_not() -> None:
+    assert parse_bound("< 2 %", Dimension.DROP).relative
+    assert not parse_bound("< 2 pp", Dimension.DROP).relative
+    assert not parse_bound("< 2 %", Dimension.SHARE).relative
+
+
+@pytest.mark.parametrize(
+    ("comparator", "below", "equal", "above"),
+    [("<", True, False, False), ("<=", True, True, False), (">", False, False, True), (">=", False, True, True)],
+)
+def test_comparators_mean_what_they_say(comparator: str, below: bool, equal: bool, above: bool) -> None:
+    bound = Bound(Comparator(comparator), Decimal("0.3"))
+    assert [bound.holds(Decimal(value)) for value in ("0.29", "0.30", "0.31")] == [below, equal, above]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "loosens"),
+    [
+        ("< 20 MB", "< 20 MB", False), ("<= 20 MB", "< 20 MB", True), ("< 20 MB", "<= 20 MB", False),
+        ("< 21 MB", "<= 20 MB", True), (">= 89 B", ">= 90 B", True), ("> 90 B", ">= 90 B", False),
+        (">= 90 B", "> 90 B", True), (">= 91 B", ">= 90 B", False),
+    ],
+)  # fmt: skip
+def test_loosening(one: str, other: str, loosens: bool) -> None:
+    assert parse_bound(one, Dimension.BYTES).loosens(parse_bound(other, Dimension.BYTES)) is loosens
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30 min", 1800), ("90 d", 7_776_000), ("45s", 45), ("2 h", 7200)])
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["0 s", "1.5 h", "-1 s", "90 days", "min", ""])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError):
+        parse_duration_s(text)
