@@ -61,14 +61,14 @@ def settled(figure: Figure, budget: Budget) -> bool:
 def samples_needed(decides: Callable[[int], bool], n: int) -> int | None:
     """About the smallest size above `n` at which `decides`, or None when no split of a sane size would.
 
-    Sizes are doubled until one decides, then halved back to about 2 %: the figure is a plan for a fresh sample.
+    Sizes are doubled until one decides, then halved back to within half a percent: the figure is a plan for a fresh sample.
     """
     low, high = n, 2 * n
     while not decides(high):
         low, high = high, 2 * high
         if high > MOST_SAMPLES:
             return None
-    while high - low > max(1, high // 50):
+    while high - low > max(1, high // 200):
         middle = (low + high) // 2
         low, high = (low, middle) if decides(middle) else (middle, high)
     return high

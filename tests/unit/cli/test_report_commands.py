@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,9 +86,11 @@ def test_an_unsigned_report_says_so(folder: Path, capsys: pytest.CaptureFixture[
 
 
 def test_time_is_now_unless_it_is_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert datetime.now(UTC) > datetime(2026, 6, 1, tzinfo=UTC)
-    assert run("verify", "report.dsse.json", "--public-key", "key.pub.pem") == 5
-    assert "it expired at 2026-06-01T12:00:00Z" in capsys.readouterr().out
+    old = replace(passing(), checked_at="2020-01-01T00:00:00Z", expires_at="2020-02-01T00:00:00Z")
+    (folder / "old.json").write_bytes(envelope(old, DSSE_KEY))
+    assert run("verify", "old.json", "--public-key", "key.pub.pem", "--at", "2020-01-31T23:59:59Z") == 0
+    assert run("verify", "old.json", "--public-key", "key.pub.pem") == 5
+    assert "it expired at 2020-02-01T00:00:00Z" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

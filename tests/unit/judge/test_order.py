@@ -1,0 +1,135 @@
+"""The median over processes: ranks, looks, contention."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from sample_evidence import budget, measured, processes, rules, verdict
+from scipy.stats import binom
+
+from deployspec.ir.evidence import NotMeasured
+from deployspec.ir.verdict import Outcome
+from deployspec.judge import LOOKS, timing_decided
+from deployspec.judge.order import median_bounds, rank_above
+
+LIMIT = budget("latency_p95", "< 100 ms")
+
+
+def outcome(*values: int, contended: tuple[bool, ...] = (), confidence: str | None = "0.95") -> Outcome:
+    return verdict(LIMIT, [measured("latency.p95", processes(*values, contended=contended))], rules(confidence)).verdict
+
+
+@pytest.mark.parametrize("n", [*LOOKS, 7, 100])
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 0.05 / 3, 0.001])
+def test_the_rank_is_the_smallest_whose_error_is_at_most_alpha(n: int, alpha: float) -> None:
+    errors = {rank: binom.sf(rank - 1, n, 0.5) for rank in range(1, n + 1)}
+    allowed = [rank for rank, error in errors.items() if error <= alpha]
+    assert rank_above(n, alpha) == min(allowed, default=None)
+
+
+def test_the_largest_of_six_errs_one_in_64() -> None:
+    assert rank_above(6, 1 / 64) == 6
+    assert rank_above(6, 1 / 65) is None
+
+
+def test_the_three_looks_together_err_at_most_alpha() -> None:
+    """200,000 runs at the worst truth, a median on the limit: a pass is an error, at whichever look it comes."""
+    heads = np.random.default_rng(7).random((200_000, 24)) < 0.5
+    above = {look: (~heads[:, :look]).sum(axis=1) for look in LOOKS}
+    passes = np.logical_or.reduce([above[look] <= look - rank_above(look, 0.05 / 3) for look in LOOKS])
+    assert 0.01 < passes.mean() <= 0.05
+
+
+def test_ties_and_no_spread() -> None:
+    figure = median_bounds([Decimal(5)] * 6, 0.05 / 3)
+    assert (figure.lower, figure.estimate, figure.upper) == (5, 5, 5)
+    assert outcome(*[100] * 6) is Outcome.FAIL
+    assert outcome(*[99] * 6) is Outcome.PASS
+
+
+def test_a_limit_is_proven_by_the_largest_and_broken_by_the_smallest_of_six() -> None:
+    assert outcome(90, 91, 92, 93, 94, 99) is Outcome.PASS
+    assert outcome(90, 91, 92, 93, 94, 100) is Outcome.INCONCLUSIVE
+    assert outcome(101, 102, 103, 104, 105, 100) is Outcome.FAIL
+
+
+def test_fewer_processes_than_the_first_look_prove_nothing_except_as_a_point() -> None:
+    assert outcome(1, 1, 1, 1, 1) is Outcome.INCONCLUSIVE
+    assert outcome(1, confidence=None) is Outcome.PASS
+
+
+def test_the_first_look_that_decides_is_the_verdict() -> None:
+    """Six processes prove the limit; that later ones are slow does not count, as no one would have looked."""
+    found = verdict(LIMIT, [measured("latency.p95", processes(*[90] * 6, *[500] * 18))])
+    assert (found.verdict, found.n) == (Outcome.PASS, 6)
+
+
+def test_processes_between_two_looks_wait_for_the_next() -> None:
+    found = verdict(LIMIT, [measured("latency.p95", processes(*[90, 110] * 5))])
+    assert (found.verdict, found.n) == (Outcome.INCONCLUSIVE, 6)
+
+
+def test_a_later_look_forgives_an_outlier() -> None:
+    slow_once = [90] * 5 + [150] + [90] * 6
+    assert outcome(*slow_once[:6]) is Outcome.INCONCLUSIVE
+    assert outcome(*slow_once) is Outcome.PASS
+
+
+def test_99_percent_needs_the_second_look_and_seven_nines_have_none() -> None:
+    evidence = measured("latency.p95", processes(*[90] * 24))
+    assert verdict(LIMIT, [evidence], rules("0.99")).n == 12
+    found = verdict(LIMIT, [evidence], rules("0.9999999"))
+    assert (found.verdict, found.lower, found.upper) == (Outcome.INCONCLUSIVE, None, None)
+    assert "no number of processes up to 24 would decide it" in found.reason
+
+
+def test_an_inconclusive_verdict_says_how_many_more_processes_would_decide() -> None:
+    found = verdict(LIMIT, [measured("latency.p95", processes(90, 91, 92, 93, 94, 101))])
+    assert "18 more processes like these would decide it" in found.reason
+
+
+def test_contention_may_have_slowed_a_failure_but_never_hurried_a_pass() -> None:
+    marked = (False, True, False, False, False, False)
+    assert outcome(*[200] * 6) is Outcome.FAIL
+    assert outcome(*[200] * 6, contended=marked) is Outcome.INCONCLUSIVE
+    assert outcome(*[90] * 6, contended=marked) is Outcome.PASS
+    found = verdict(LIMIT, [measured("latency.p95", processes(*[200] * 6, contended=marked))])
+    assert "contended processes could have flipped it" in found.reason
+
+
+def test_a_later_look_outvotes_one_contended_process() -> None:
+    assert outcome(*[200] * 12, contended=(True, *[False] * 11)) is Outcome.FAIL
+
+
+def test_contention_counts_for_a_point_too() -> None:
+    assert outcome(90, 110, 120, contended=(False, True, True), confidence=None) is Outcome.INCONCLUSIVE
+
+
+def test_contention_can_flip_a_reduction_either_way_and_memory_not_at_all() -> None:
+    marked = (True, *[False] * 5)
+    reduction, memory = budget("latency_reduction", ">= 30 %"), budget("memory_peak", "< 200 MB")
+    halved = processes(*["0.5"] * 6, contended=marked)
+    assert verdict(reduction, [measured("latency_reduction", processes(*["0.5"] * 6))]).verdict is Outcome.PASS
+    assert verdict(reduction, [measured("latency_reduction", halved)]).verdict is Outcome.INCONCLUSIVE
+    large = measured("memory_peak", processes(*[300_000_000] * 6, contended=marked))
+    assert verdict(memory, [large]).verdict is Outcome.FAIL
+
+
+def test_a_warning_asks_for_another_look_at_the_good_band() -> None:
+    banded = budget("latency_p95", "< 200 ms", good="< 100 ms")
+    once = [measured("latency.p95", processes(90, 91, 92, 93, 94, 101))]
+    assert verdict(banded, once).verdict is Outcome.WARN
+    assert not timing_decided([banded], once, rules())
+    assert timing_decided([banded], [measured("latency.p95", processes(*[150] * 6))], rules())
+
+
+def test_timing_stops_when_every_budget_is_decided_or_nothing_can() -> None:
+    open_, done = processes(90, 91, 92, 93, 94, 101), processes(*[90] * 6)
+    assert timing_decided([LIMIT], [measured("latency.p95", done)], rules())
+    assert not timing_decided([LIMIT], [measured("latency.p95", open_)], rules())
+    assert timing_decided([LIMIT], [measured("latency.p95", processes(*[90, 110] * 12))], rules())
+    assert timing_decided([LIMIT], [measured("latency.p95", NotMeasured(reason="crashed"))], rules())
+    assert timing_decided([LIMIT], [measured("latency.p95", processes())], rules())
+    assert timing_decided([budget("size", "< 1 MB")], [], rules())

@@ -1,0 +1,127 @@
+"""Macro figures and precision drops: estimates against scikit-learn, draws against scipy, and what bounds must do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from sample_evidence import budget, outcomes, pruned, quality, rules, table, verdict
+from scipy.stats import beta, kstest
+from sklearn.metrics import f1_score, recall_score
+
+from deployspec.ir.verdict import Outcome
+from deployspec.judge.resample import DRAWS, MacroF1, MacroRecall, PrecisionDrop, Resampled, gammas
+
+MATRIX = ((50, 5, 0), (3, 45, 2), (0, 4, 46))
+POINT = rules(None)
+
+
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    """The matrix as labels and predictions."""
+    cells = [(i, j) for i, row in enumerate(MATRIX) for j, count in enumerate(row) for _ in range(count)]
+    truth, predicted = np.array(cells).T
+    return truth, predicted
+
+
+def test_estimates_are_those_of_scikit_learn() -> None:
+    truth, predicted = samples()
+    assert float(MacroF1(MATRIX).estimate) == pytest.approx(f1_score(truth, predicted, average="macro"))
+    recall = MacroRecall((50, 45, 46), (55, 50, 50))
+    assert float(recall.estimate) == pytest.approx(recall_score(truth, predicted, average="macro"))
+
+
+def test_the_draws_are_gamma_variates_and_the_same_for_the_same_seed() -> None:
+    drawn = gammas(np.array([0.5, 20.0]), seed=3)
+    for row, shape in zip(drawn, (0.5, 20.0), strict=True):
+        assert kstest(row, "gamma", args=(shape,)).pvalue > 0.01
+    assert np.array_equal(drawn, gammas(np.array([0.5, 20.0]), seed=3))
+    assert not np.array_equal(drawn, gammas(np.array([0.5, 20.0]), seed=4))
+
+
+def test_the_stream_is_pinned_to_the_digit() -> None:
+    """Another version of numpy or scipy must derive the same verdicts from the same report."""
+    figure = Resampled(MacroF1(MATRIX), seed=0).figure(0.05)
+    assert (figure.lower, figure.upper) == (Decimal("0.864416"), Decimal("0.939912"))
+
+
+def test_the_recall_of_one_class_is_the_beta_posterior_of_jeffreys() -> None:
+    figure = Resampled(MacroRecall((45,), (50,)), seed=0).figure(0.05)
+    assert float(figure.lower) == pytest.approx(beta.ppf(0.05, 45.5, 5.5), abs=0.005)
+    assert float(figure.upper) == pytest.approx(beta.ppf(0.95, 45.5, 5.5), abs=0.005)
+
+
+def test_an_error_free_table_is_not_blind_and_keeps_its_estimate() -> None:
+    perfect = tuple(tuple(30 if i == j else 0 for j in range(4)) for i in range(4))
+    figure = Resampled(MacroF1(perfect), seed=0).figure(0.05)
+    assert Decimal("0.9") < figure.lower < Decimal("0.99")
+    assert (figure.estimate, figure.upper) == (1, 1)
+
+
+def test_bounds_tighten_with_more_samples() -> None:
+    widths = [
+        figure.upper - figure.lower
+        for factor in (1, 4, 16)
+        for figure in [Resampled(MacroF1(tuple(tuple(factor * n for n in row) for row in MATRIX)), 0).figure(0.05)]
+    ]
+    assert widths[0] > Decimal("1.7") * widths[1] > Decimal("2.9") * widths[2]
+
+
+def test_a_confidence_that_the_draws_cannot_resolve_gives_no_bound() -> None:
+    figure = Resampled(MacroF1(MATRIX), seed=0).figure(0.5 / DRAWS)
+    assert (figure.lower, figure.upper) == (None, None)
+    found = verdict(budget("macro_f1", ">= 10 %"), [quality(table(MATRIX, "abc"))], rules("0.9999"))
+    assert found.verdict is Outcome.INCONCLUSIVE
+
+
+def test_the_macro_budgets_see_the_class_that_accuracy_hides() -> None:
+    fraud = quality(table([[1222, 3], [22, 3]], ["fine", "fraud"]))
+    for metric, estimate in (("macro_recall", "0.558776"), ("balanced_accuracy", "0.558776"), ("macro_f1", "0.596668")):
+        found = verdict(budget(metric, ">= 80 %"), [fraud])
+        assert (found.verdict, found.estimate) == (Outcome.FAIL, Decimal(estimate))
+
+
+def test_a_class_without_samples_leaves_no_macro_figure() -> None:
+    found = verdict(budget("macro_f1", ">= 10 %"), [quality(table([[9, 1], [0, 0]], "ab"))])
+    assert found.verdict is Outcome.NOT_MEASURED
+    assert "no sample of class 'b'" in found.reason
+
+
+def test_a_precision_drop_follows_from_joint_outcomes() -> None:
+    """90 of 100 become 85 of 100, so that 5 pp are lost, or 5.56 % of 90 %."""
+    found = verdict(budget("precision_drop", "< 2 pp", "positive"), [quality(pruned())])
+    assert (found.estimate, found.verdict) == (Decimal("0.05"), Outcome.FAIL)
+    assert "90 of 100 right before, 85 of 100 after" in found.reason
+    relative = verdict(budget("precision_drop", "< 2 %", "positive"), [quality(pruned())])
+    assert (relative.estimate, relative.unit) == (Decimal("0.055556"), "%")
+
+
+def test_margins_alone_decide_a_precision_drop_as_a_point_only() -> None:
+    joint = pruned()
+    margins = quality(table(joint.confusion, joint.labels, reference=joint.reference_confusion, paired=joint.paired))
+    asked = budget("precision_drop", "< 2 pp", "positive")
+    assert verdict(asked, [margins]).verdict is Outcome.NOT_MEASURED
+    as_point = verdict(asked, [margins], POINT)
+    assert (as_point.estimate, as_point.verdict) == (Decimal("0.05"), Outcome.FAIL)
+
+
+def test_a_class_that_is_never_predicted_has_no_precision_drop() -> None:
+    silent = table([[10, 0], [10, 0]], "ab", rejected=(outcomes(0, 0, 0, 10), outcomes(10, 0, 0, 0)))
+    assert verdict(budget("precision_drop", "< 2 pp", "b"), [quality(silent)]).verdict is Outcome.NOT_MEASURED
+
+
+def test_unchanged_predictions_lose_no_precision_for_sure_only_when_there_are_enough() -> None:
+    for n, expected in ((20, None), (400, True)):
+        drop = Resampled(PrecisionDrop(outcomes(n, 0, 0, 0), outcomes(n, 0, 0, n // 10)), seed=0)
+        bound = budget("precision_drop", "< 2 pp", "a").limit
+        figure = drop.figure(0.05)
+        assert figure.estimate == 0
+        assert (figure.upper < bound.limit) is (expected is True)
+
+
+def test_the_number_of_samples_needed_grows_as_the_estimate_nears_the_limit() -> None:
+    sample = Resampled(MacroF1(MATRIX), seed=0)
+    near, far = (sample.needed(budget("macro_f1", floor).limit, 0.05) for floor in (">= 90 %", ">= 88 %"))
+    assert near is not None
+    assert far is not None
+    assert near > 4 * far > 0
