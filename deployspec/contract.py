@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.errors import DeploySpecError, ExitCode
+from deployspec.errors import DeploySpecError, ExitCode, SourceFault
 from deployspec.ir.artifact import PROBE_FOLDER
 
 if TYPE_CHECKING:
@@ -65,8 +65,14 @@ def record(
     """Keep the predecessor's answers beside the artifact, one row a sample, inputs in the model's layout.
 
     `options` are for the artifact's runner; `axes` holds, for each input, the order of the model's axes that
-    the artifact wants, or None where it is the same.
+    the artifact wants, or None where it is the same. Raises SourceFault when the model gives another number of
+    outputs than the spec declares.
     """
+    if len(outputs) != len(job.model.outputs):
+        raise SourceFault(
+            f"the model gives {len(outputs)} outputs and the spec declares {len(job.model.outputs)}: "
+            "write one [[model.outputs]] for each, in their order"
+        )
     folder = job.out / PROBE_FOLDER
     folder.mkdir()
     for kind, arrays in (("input", inputs), ("output", outputs)):
@@ -110,8 +116,9 @@ def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], names: Se
 
 
 def _difference(name: str, before: np.ndarray, after: np.ndarray) -> float:
-    if not np.isfinite(after).all():
-        raise ContractBroken(f"output '{name}' has NaN or Inf once the artifact is reloaded")
+    for values, when in ((before, "before it is saved"), (after, "once the artifact is reloaded")):
+        if not np.isfinite(values).all():
+            raise ContractBroken(f"output '{name}' has NaN or Inf {when}")
     spread = float(np.ptp(before)) if before.size else 0.0
     largest = float(np.abs(before - after).max(initial=0.0))
     return largest / spread if spread else (0.0 if largest == 0.0 else float("inf"))

@@ -20,13 +20,14 @@ from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
 from deployspec.report.compose import Findings, compose
 from deployspec.report.files import write_report
+from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
 from deployspec.sources.support import class_counts
 from deployspec.trust import dsse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deployspec.build import Store
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
     from deployspec.judge import Decidable
+    from deployspec.sources.identity import Origin
     from deployspec.trust.keys import SigningKey
 
 
@@ -56,6 +58,9 @@ class Request:
     targets: tuple[str, ...] = ()
     key: SigningKey | None = None
     reuse_latency_s: int | None = None
+    jobs: int = 2
+    memory_limit_bytes: int | None = None
+    """For each step; None leaves it the machine's memory."""
     strict: bool = False
 
 
@@ -78,8 +83,10 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
     spec, plan = read(path, request.targets)
     _refuse_missing_extras(spec, plan)
-    digests = {origin.id: origin.sha256 for origin in origins(spec).values()}
-    results = build(plan, request.store, _context(spec, digests), progress=watch)
+    found = origins(spec)
+    limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
+    context = replace(_context(spec, found), memory_limit_bytes=limit)
+    results = build(plan, request.store, context, jobs=request.jobs, progress=watch)
     measurements = tuple(_measure(spec, plan, results, request, watch))
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
@@ -87,12 +94,12 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
         Findings(
             spec=spec,
             plan=plan,
-            digests=digests,
+            origins=found,
             results=results,
             measurements=measurements,
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict),
-            remarks=waiver_findings(spec.waivers, verdicts, now),
+            remarks=remarks(spec, plan, results, measurements) + waiver_findings(spec.waivers, verdicts, now),
             machine=HostLane().machine(),
             checked_at=now,
         )
@@ -128,10 +135,11 @@ def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
 
 def cached_steps(spec: Spec, plan: Plan, store: Store) -> frozenset[str]:
     """The steps of the plan that the store already holds. Starts and writes nothing."""
-    return frozenset(cached(plan, store, _context(spec, {each.id: each.sha256 for each in origins(spec).values()})))
+    return frozenset(cached(plan, store, _context(spec, origins(spec))))
 
 
-def _context(spec: Spec, digests: dict[str, str]) -> BuildContext:
+def _context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
+    digests = {origin.id: origin.sha256 for origin in found.values()}
     return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
 
 
@@ -159,16 +167,19 @@ def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:
         have = ", ".join(target.name for target in spec.targets)
         raise UsageError(f"the spec has no target '{min(unknown)}'; it has {have}")
     kept = tuple(target for target in spec.targets if not names or target.name in names)
-    return replace(spec, targets=kept)
+    left_out = tuple(target.name for target in spec.targets if target not in kept)
+    waivers = tuple(waiver for waiver in spec.waivers if waiver.target not in left_out)
+    return replace(spec, targets=kept, waivers=waivers, left_out=left_out)
 
 
 def _measure(
     spec: Spec, plan: Plan, results: dict[str, StepResult], request: Request, watch: Watch
 ) -> Iterator[Measurement]:
-    lane = HostLane()
-    yield from measure(spec, plan, results, lane)
     clock = _Clock(watch, request.reuse_latency_s)
-    yield from measure_timing(spec, plan, results, lane, SampleStore(request.store.root / "samples"), clock)
+    samples = SampleStore(request.store.root / "samples")
+    with HostLane() as lane:
+        yield from measure(spec, plan, results, lane)
+        yield from measure_timing(spec, plan, results, lane, samples, clock)
 
 
 @dataclass(frozen=True)

@@ -149,3 +149,12 @@ def parse_duration_s(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise QuantityError(f"'{text}' is not a duration: write a whole number and a unit ({', '.join(_DURATION)})")
     return int(match[1]) * _DURATION[match[2]]
+
+
+def parse_size_bytes(text: str) -> int:
+    """Read `"8 GB"` as whole bytes. Raises QuantityError."""
+    units = UNITS[Dimension.BYTES]
+    match = re.fullmatch(r"(\d{1,15})\s*([A-Za-z]+)", text.strip())
+    if match is None or match[2] not in units:
+        raise QuantityError(f"'{text}' is not a size: write a whole number and a unit ({', '.join(units)})")
+    return int(match[1]) * int(units[match[2]])

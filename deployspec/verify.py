@@ -22,6 +22,7 @@ from deployspec.ir.verdict import Outcome
 from deployspec.judge import conclude, judge
 from deployspec.report import statement
 from deployspec.report.consistency import contradictions
+from deployspec.report.figures import counted
 from deployspec.trust import dsse, strict
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _step(name: str, steps: list[Step]) -> Iterator[Callable[[State, str], None]
 def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelope, Statement]:
     with _step("envelope", steps) as note:  # 1
         envelope = dsse.read(data)
-        note(State.OK, f"a DSSE envelope with {_count(len(envelope.signatures), 'signature')}")
+        note(State.OK, f"a DSSE envelope with {counted(len(envelope.signatures), 'signature')}")
     with _step("signature", steps) as note:  # 2
         note(*_signature(envelope, demands))
     with _step("payload type", steps) as note:  # 3
@@ -135,7 +136,7 @@ def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelo
         note(State.OK, envelope.payload_type)
     with _step("statement", steps) as note:  # 4
         found = _statement(envelope)
-        note(State.OK, f"a report on {_count(len(found.report.targets), 'target')}, in strict form")
+        note(State.OK, f"a report on {counted(len(found.report.targets), 'target')}, in strict form")
     return envelope, found
 
 
@@ -172,7 +173,7 @@ def _subjects(found: Statement, _: Demands) -> Finding:  # 5
     expected = statement.subjects(found.report)
     if sorted(map(_pair, found.subjects)) != sorted(map(_pair, expected)):
         raise TrustError("the statement's subjects are not the artifacts of its targets")
-    return State.OK, f"{_count(len(expected), 'artifact')}, each named with its digest"
+    return State.OK, f"{counted(len(expected), 'artifact')}, each named with its digest"
 
 
 def _artifacts(found: Statement, demands: Demands) -> Finding:  # 6
@@ -181,7 +182,7 @@ def _artifacts(found: Statement, demands: Demands) -> Finding:  # 6
         return State.NOT_CHECKED, "artifacts not checked: no folder was given (--artifacts), and none lies beside it"
     for subject in expected:
         _expect_artifact(demands.artifacts, subject)
-    return State.OK, f"{_count(len(expected), 'artifact')} in '{demands.artifacts}' with the recorded digests"
+    return State.OK, f"{counted(len(expected), 'artifact')} in '{demands.artifacts}' with the recorded digests"
 
 
 def _expect_artifact(folder: Path, subject: Digest) -> None:
@@ -202,10 +203,10 @@ def _expectations(found: Statement, demands: Demands) -> Finding:  # 7
             raise TrustError(f"the report is for a spec with digest {found.report.spec.sha256}")
     if demands.model_sha256 is not None:
         asked.append("model")
-        known = {each.name: each.sha256 for each in found.report.sources}
-        if demands.model_sha256 not in known.values():
-            listed = ", ".join(f"{name!r} {sha256}" for name, sha256 in known.items())
-            raise TrustError(f"the report is for another model: {listed or 'it names no source'}")
+        model = next(iter(found.report.sources), None)  # the weights, or else the source's own file
+        if model is None or demands.model_sha256 != model.sha256:
+            known = f"{model.name!r} {model.sha256}" if model else "it names no source"
+            raise TrustError(f"the report is for another model: {known}")
     if not asked:
         return State.NOT_CHECKED, "neither --expect-spec nor --expect-model was given"
     return State.OK, f"the {' and the '.join(asked)} that was expected"
@@ -225,7 +226,7 @@ def _verdicts(found: Statement, _: Demands) -> Finding:  # 8
     results = [conclude(derived), conclude(derived, strict=True)]  # a check may count a warning as a failure
     if report.result not in results:
         raise TrustError(f"the report concludes '{report.result.value}', its verdicts say '{results[0].value}'")
-    return State.OK, f"{_count(len(derived), 'verdict')} derived again, each the same; result '{report.result.value}'"
+    return State.OK, f"{counted(len(derived), 'verdict')} derived again, each the same; result '{report.result.value}'"
 
 
 def _derive(report: Report) -> tuple[Verdict, ...]:
@@ -281,7 +282,7 @@ def _waivers(found: Statement, demands: Demands) -> Finding:  # 10
         raise TrustError(f"waivers that the result rests on have expired: {', '.join(lapsed)}")
     return (
         State.OK,
-        f"{_count(len(waived), 'waived verdict')}, every waiver still holding" if waived else "none is used",
+        f"{counted(len(waived), 'waived verdict')}, every waiver still holding" if waived else "none is used",
     )
 
 
@@ -304,7 +305,3 @@ def _time(text: str) -> datetime:
 
 def _pair(digest: Digest) -> tuple[str, str]:
     return digest.name, digest.sha256
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

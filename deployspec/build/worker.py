@@ -8,6 +8,7 @@ has gone, for whatever reason, the whole group is killed.
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import os
 import resource
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from deployspec.ir.plan import Toolchain
+
 
 def main(connection: int, leash: int, memory_limit_bytes: int) -> None:
     """Run tasks until the program closes the connection. A limit of 0 is none."""
@@ -45,14 +48,30 @@ def _serve(task: Task) -> bytes:
     """Run the step; whatever it raises, even SystemExit, becomes an answer."""
     try:
         _print_to(task.log)
-        with _only(task.step.toolchain.block):
-            for module in task.step.toolchain.preload:
-                importlib.import_module(module)
+        _preload(task.step.toolchain)
         return encode_answer(_run(task))
     except BaseException as error:  # the step is other people's code
         with suppress(OSError):  # the log's disk may be full
             traceback.print_exception(error)
         return encode_error(error, _reason(error))
+
+
+def _preload(toolchain: Toolchain) -> None:
+    """Import the toolchain's modules that are not there yet, with the garbage collector at rest.
+
+    A framework's import makes a million objects and hardly any garbage: looking for it took a fifth of the time.
+    """
+    absent = [module for module in toolchain.preload if module not in sys.modules]
+    if not absent:
+        return
+    gc.disable()
+    try:
+        with _only(toolchain.block):
+            for module in absent:
+                importlib.import_module(module)
+        gc.freeze()  # what is there now stays: no later collection need walk over it
+    finally:
+        gc.enable()
 
 
 def _run(task: Task) -> Answer:

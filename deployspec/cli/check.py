@@ -11,23 +11,26 @@ import click
 
 from deployspec.cli.show import render
 from deployspec.cli.watch import watch
-from deployspec.units import QuantityError, parse_duration_s
+from deployspec.units import QuantityError, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
     from deployspec.trust.keys import SigningKey
 
 
-class Duration(click.ParamType[int]):
-    """A duration such as `30 min`, in seconds."""
+def _bytes(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """A size such as `8 GB`."""
+    try:
+        return None if value is None else parse_size_bytes(value)
+    except QuantityError as error:
+        raise click.BadParameter(str(error)) from None
 
-    name = "duration"
 
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds."""
-        try:
-            return value if isinstance(value, int) else parse_duration_s(value)
-        except QuantityError as error:
-            self.fail(str(error), param, ctx)
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """A duration such as `30 min`."""
+    try:
+        return None if value is None else parse_duration_s(value)
+    except QuantityError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(
@@ -51,9 +54,23 @@ Examples:
 @click.option(
     "--reuse-latency",
     "reuse_latency_s",
-    type=Duration(),
+    callback=_seconds,
     metavar="MAX_AGE",
     help="Use timings of the same artifacts that are at most this old; the report says so.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    help="Steps that run at once. Nothing runs beside a timing.",
+)
+@click.option(
+    "--memory-limit",
+    "memory_limit_bytes",
+    callback=_bytes,
+    metavar="SIZE",
+    help="Memory that each step may take, e.g. '8 GB'; one that wants more fails.  [default: the machine's]",
 )
 @click.option("--strict", is_flag=True, help="Count a warning as a failure.")
 @click.option(
@@ -65,9 +82,16 @@ Examples:
     help="How to write the report to standard output; json is the statement's predicate.",
 )
 def command(
-    spec: Path, targets: tuple[str, ...], out: Path, key: Path | None, reuse_latency_s: int | None, strict: bool,
+    spec: Path,
+    targets: tuple[str, ...],
+    out: Path,
+    key: Path | None,
+    reuse_latency_s: int | None,
+    jobs: int,
+    memory_limit_bytes: int | None,
+    strict: bool,
     form: str,
-) -> None:  # fmt: skip
+) -> None:
     """Build, measure and judge every target, and sign the report.
 
     Steps that the store (.deployspec beside the spec, or DEPLOYSPEC_STORE) already holds are not run again; latency is
@@ -79,9 +103,15 @@ def command(
 
     signing = _signing_key(key)
     request = Request(
-        store=default_store(spec), out=out, targets=targets, key=signing,
-        reuse_latency_s=reuse_latency_s, strict=strict,
-    )  # fmt: skip
+        store=default_store(spec),
+        out=out,
+        targets=targets,
+        key=signing,
+        reuse_latency_s=reuse_latency_s,
+        jobs=jobs,
+        memory_limit_bytes=memory_limit_bytes,
+        strict=strict,
+    )
     with watch(sys.stderr) as told:
         checked = check(spec, request, told)
     standing = Standing(signers=checked.envelope.keyids, verified=True)

@@ -67,7 +67,11 @@ class TargetReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The predicate of the in-toto statement. Times are RFC 3339 in UTC with a `Z`."""
+    """The predicate of the in-toto statement. Times are RFC 3339 in UTC with a `Z`.
+
+    `sources` are the model's files, its weights first; `data` the files of each split, `<split>: <file>`.
+    `left_out` names the spec's targets that were not asked for, so that a part never passes for the whole.
+    """
 
     result: Result
     model: str
@@ -86,4 +90,4 @@ class Report:
     findings: tuple[str, ...]
     checked_at: str
     expires_at: str = ""
-    positive: str = ""
+    left_out: tuple[str, ...] = ()

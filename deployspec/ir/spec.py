@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from deployspec.ir.budget import Budget, Task
@@ -113,6 +114,11 @@ class TaskTable:
     tolerance: float = 0.01
     """For values: agreement means a difference of at most this share of the reference's spread."""
 
+    @cached_property
+    def label_set(self) -> frozenset[str]:
+        """The labels, to ask whether there is such a one."""
+        return frozenset(self.labels)
+
     @property
     def task(self) -> Task:
         """The kind as a closed choice."""
@@ -199,6 +205,8 @@ class Spec:
     waivers: tuple[Waiver, ...] = ()
     policies: tuple[PolicyUse, ...] = ()
     valid_s: int | None = None
+    left_out: tuple[str, ...] = ()
+    """Targets of the file that were not asked for."""
 
     @property
     def folder(self) -> Path:

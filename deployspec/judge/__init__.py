@@ -1,7 +1,7 @@
 """Evidence and budgets to verdicts: statistics, pure, without input or output.
 
-1,000 targets with 20 budgets each are judged in minutes: a floor costs microseconds, a drop 10 to 80 milliseconds,
-a macro figure of ten classes a fifth of a second, and figures that several budgets share are worked out once.
+1,000 targets with 20 budgets each, all with tables of their own, are judged in about two minutes of one core: a floor
+costs microseconds, a drop 10 to 40 milliseconds, macro F1 of ten classes 40. Equal tables are worked out once.
 """
 
 from deployspec.judge.decidable import Decidable, SplitSupport, decidable

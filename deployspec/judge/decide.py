@@ -3,7 +3,9 @@
 A limit holds when the bound on the figure's bad side satisfies it, is broken when the bound on the good side
 violates it, and is undecided between. Each bound errs at most alpha; since every budget must hold for a
 release, a false release is an intersection-union test, and the whole keeps the level alpha without correction
-(Berger 1982, Technometrics 24:295-300; Berger and Hsu 1996, Statistical Science 11:283-319).
+(Berger 1982, Technometrics 24:295-300; Berger and Hsu 1996, Statistical Science 11:283-319). Not controlled are false
+fails of the whole, figures judged as a point, waivers, the choice among candidates, samples added after an
+inconclusive verdict, and running again until it passes.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def settled(figure: Figure, budget: Budget) -> bool:
 def samples_needed(decides: Callable[[int], bool], n: int) -> int | None:
     """About the smallest size above `n` at which `decides`, or None when no split of a sane size would.
 
-    Sizes are doubled until one decides, then halved back to within half a percent: the figure is a plan for a fresh sample.
+    Sizes are doubled until one decides, then halved back to within half a percent: a plan for a fresh sample.
     """
     low, high = n, 2 * n
     while not decides(high):

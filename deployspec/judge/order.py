@@ -89,7 +89,11 @@ def _judge_at(look: int, budget: Budget, statistic: Processes, rules: Rules) -> 
     basis = f"{quantity(figure.estimate, budget)}, the median of {look} processes"
     if _could_flip(budget, values, statistic.contended, figure, alpha):
         reason = sentence(budget, figure, Outcome.INCONCLUSIVE, basis, rules.confidence)
-        return Finding(Outcome.INCONCLUSIVE, f"{reason}; contended processes could have flipped it", figure)
+        return Finding(
+            Outcome.INCONCLUSIVE,
+            f"{reason}; contended processes could have flipped it, so measure on a quiet machine",
+            figure,
+        )
     outcome = decide(figure, budget)
     way_out = f"; {_way_out(budget, values, rules)}" if outcome is Outcome.INCONCLUSIVE else ""
     return Finding(outcome, sentence(budget, figure, outcome, basis, rules.confidence) + way_out, figure)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 EXACT_BELOW: Final = 100
 """The exact test is used while limit * n is below this."""
 
+EXACT_AT_MOST: Final = 200_000
+"""Beyond this many pairs the score's normal distribution is used whatever the limit, to bound time and memory."""
+
 _PLANNED_EXACTLY: Final = 2000
 """Beyond this many samples a plan for a larger split uses the normal distribution: it says "about" anyway."""
 
@@ -67,7 +70,7 @@ class Paired:
     @property
     def exact(self) -> bool:
         """Whether the table is small enough for the exact test."""
-        return abs(self.limit) * self.n < EXACT_BELOW
+        return abs(self.limit) * self.n < EXACT_BELOW and self.n <= EXACT_AT_MOST
 
     def figure(self, alpha: float | None) -> Figure:
         """The drop with the limits at which the test of either side just rejects at `alpha`; outward to the grid."""
@@ -94,13 +97,20 @@ def p_value_below(sample: Paired, limit: float, *, exact: bool) -> float:
 
 def p_value_above(sample: Paired, limit: float, *, exact: bool) -> float:
     """The p-value of H0 "the drop is at most `limit`": the same test with the sides exchanged."""
+    if limit >= 1:
+        return 1.0
     rho = 1 - limit if sample.relative else 1.0
     return _p_value(sample.repaired, sample.broken, sample.n, -limit / rho, 1 / rho, exact=exact)
 
 
 def _p_value(b: int, c: int, n: int, limit: float, rho: float, *, exact: bool) -> float:
+    """The p-value of H0: P(broken) - rho * P(repaired) >= limit, also where only a table at the edge can meet it."""
     from scipy.special import ndtr
 
+    if limit >= 1:
+        return float(limit == 1 and b == n)
+    if limit <= -rho:
+        return 1.0
     return p_value(b, c, n, limit, rho) if exact else float(ndtr(score(np.array(b), np.array(c), n, limit, rho)))
 
 
@@ -143,15 +153,16 @@ def _edge(
     def excess(at: float) -> float:
         return float(np.clip(ndtri(p_of(at)) - ndtri(alpha), -_FAR, _FAR))
 
-    (inner, outer), above, below = between, _FAR, -_FAR
-    queue = [at for at in tries if min(between) < at < max(between)]
+    (inner, outer), above, below, was_inner = between, _FAR, -_FAR, None
+    first = [at for at in tries if min(between) < at < max(between)]
     while abs(outer - inner) > _CLOSE:
-        at = queue.pop(0) if queue else inner + (outer - inner) * above / (above - below)
+        at = first.pop(0) if first else inner + (outer - inner) * above / (above - below)
         if not min(inner, outer) < at < max(inner, outer):
-            continue
+            at = (inner + outer) / 2
         value = excess(at)
-        if value > 0:
-            inner, above, below = at, value, below / 2
+        if is_inner := value > 0:
+            inner, above, below = at, value, below / 2 if was_inner else below
         else:
-            outer, below, above = at, value, above / 2
+            outer, below, above = at, value, above / 2 if was_inner is False else above
+        was_inner = is_inner
     return outer

@@ -3,7 +3,8 @@
 Such a figure has no exact bound, and a plain bootstrap of an error-free table is blind: it gives [1, 1]. So tables
 are drawn from their Dirichlet posterior under Jeffreys' prior: one half for each outcome. In a confusion matrix the
 outcomes of a class are right and wrong, and the half of wrong is spread evenly over the other labels, as one half
-for each cell would drown a sparse table (Berger, Bernardo and Sun 2015, Bayesian Analysis 10:189-221). The bounds
+for each cell would drown a sparse table (Berger, Bernardo and Sun 2015, Bayesian Analysis 10:189-221); labels that a
+class was never mistaken for share one draw evenly, which keeps a thousand classes affordable. The bounds
 are quantiles of the drawn figures, and never leave out the estimate itself.
 
 The randomness is the raw 64-bit output of PCG64, whose stream is the same in every version of numpy, through the
@@ -13,6 +14,7 @@ inverse of the gamma distribution. A draw costs about a microsecond for each cel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, floor
@@ -20,15 +22,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from deployspec.ir.evidence import PairedOutcomes
 from deployspec.judge import figure as figures
 from deployspec.judge.decide import MOST_SAMPLES
 from deployspec.judge.figure import Figure, point, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
-    from deployspec.ir.evidence import PairedOutcomes
     from deployspec.units import Bound
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -55,6 +56,9 @@ class Table(Protocol):
     def estimate(self) -> Fraction:
         """The figure of the table itself."""
 
+    def grown(self, factor: Fraction) -> Table:
+        """The nearest table with as many times the counts."""
+
     def drawn(self, seed: int) -> Floats:
         """The figure of `DRAWS` tables from the posterior."""
 
@@ -78,13 +82,19 @@ class Resampled:
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more samples would decide: the distance to a bound shrinks with the root of their number."""
-        figure = self.figure(alpha)
-        towards = figure.upper if figure.estimate < bound.limit else figure.lower
-        if towards is None or figure.estimate == bound.limit:
+        distance = bound.limit - self.figure(alpha).estimate
+        first = distance and self._decides_at(distance, alpha)
+        if not first or first > MOST_SAMPLES:
             return None
-        shrink = (towards - figure.estimate) / (bound.limit - figure.estimate)
-        more = ceil(self.table.n * (shrink**2 - 1))
-        return max(more, 1) if more <= MOST_SAMPLES else None
+        # Once more from there, as the prior's part in a distance shrinks faster than its root.
+        grown = Resampled(self.table.grown(Fraction(ceil(first), self.table.n)), self.seed)
+        return max(ceil(grown._decides_at(distance, alpha)) - self.table.n, 1)
+
+    def _decides_at(self, distance: Decimal, alpha: float) -> Decimal:
+        """The size at which the bound would lie `distance` from the estimate; 0 where there is no bound."""
+        figure = self.figure(alpha)
+        bound = figure.upper if distance > 0 else figure.lower
+        return self.table.n * ((bound - figure.estimate) / distance) ** 2 if bound is not None else Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,10 @@ class MacroRecall:
     def estimate(self) -> Fraction:
         """The mean recall."""
         return sum(map(Fraction, self.hits, self.support), Fraction()) / len(self.hits)
+
+    def grown(self, factor: Fraction) -> MacroRecall:
+        """The nearest table with as many times the counts."""
+        return MacroRecall(_times(factor, self.hits), _times(factor, self.support))
 
     def drawn(self, seed: int) -> Floats:
         """The mean recall of each draw."""
@@ -143,15 +157,26 @@ class MacroF1:
         scores = [Fraction(2 * self.confusion[i][i], rows[i] + columns[i]) for i in range(len(rows))]
         return sum(scores, Fraction()) / len(scores)
 
+    def grown(self, factor: Fraction) -> MacroF1:
+        """The nearest table with as many times the counts."""
+        return MacroF1(tuple(_times(factor, row) for row in self.confusion))
+
     def drawn(self, seed: int) -> Floats:
         """The mean F1 of each draw."""
         counts = np.array(self.confusion, dtype=float)
         classes = len(counts)
-        prior = np.full_like(counts, _HALF / max(classes - 1, 1))
-        np.fill_diagonal(prior, _HALF)
-        cells = gammas(counts + prior, seed)
-        right = np.diagonal(cells).T
-        return np.asarray((2 * right / (cells.sum(axis=0) + cells.sum(axis=1))).mean(axis=0))
+        other = ~np.eye(classes, dtype=bool)
+        seen, unseen = np.nonzero((counts > 0) & other), (counts == 0) & other
+        sparse = np.flatnonzero(unseen.any(axis=1))
+        share = _HALF / max(classes - 1, 1)
+        shapes = [np.diagonal(counts) + _HALF, counts[seen] + share, unseen[sparse].sum(axis=1) * share]
+        right, errors, rest = np.split(gammas(np.concatenate(shapes), seed), np.cumsum([classes, len(seen[0])]))
+        of_class, called = right.copy(), right.copy()
+        np.add.at(of_class, seen[0], errors)
+        np.add.at(called, seen[1], errors)
+        of_class[sparse] += rest
+        called += (unseen[sparse] / unseen[sparse].sum(axis=1, keepdims=True)).T @ rest
+        return np.asarray((2 * right / (of_class + called)).mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -188,6 +213,10 @@ class PrecisionDrop:
         """The drop of the table itself."""
         return Fraction(self._drop([Fraction(cell) for cell in self._cells]))
 
+    def grown(self, factor: Fraction) -> PrecisionDrop:
+        """The nearest table with as many times the counts."""
+        return PrecisionDrop(_grown(self.inside, factor), _grown(self.outside, factor), self.relative)
+
     def drawn(self, seed: int) -> Floats:
         """The drop of each draw."""
         return np.asarray(self._drop(list(gammas(np.array(self._cells) + _HALF, seed))))
@@ -198,6 +227,15 @@ class PrecisionDrop:
         before = (both + lost) / (both + lost + silenced + kept)
         after = (both + gained) / (both + gained + raised + kept)
         return (before - after) / before if self.relative else before - after
+
+
+def _times(factor: Fraction, counts: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(round(factor * count) for count in counts)
+
+
+def _grown(each: PairedOutcomes, factor: Fraction) -> PairedOutcomes:
+    both, broken, repaired, neither = _times(factor, (each.both, each.broken, each.repaired, each.neither))
+    return PairedOutcomes(both=both, broken=broken, repaired=repaired, neither=neither)
 
 
 def gammas(shapes: Floats, seed: int) -> Floats:

@@ -1,101 +1,82 @@
-"""The lane to this machine: a working folder, a subprocess, no copies of large files."""
+"""The lane to this machine: a working folder a program, a live runner a runtime, no copies of large files."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import shutil
-import subprocess
-import sys
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
-from deployspec.lanes.program import ProgramFailed, lines_of, new_nonce
+from deployspec.lanes.live import LiveRunner
+from deployspec.lanes.program import lines_of, new_nonce, scripts
 
 if TYPE_CHECKING:
+    from deployspec.ir.plan import Runner
     from deployspec.lanes.program import Program
 
-GRACE_S: Final = 5
-"""How long after its own watchdog a runner may still be alive before the lane ends it."""
 
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XNNPACK_NUM_THREADS")
-
-
-@dataclass(frozen=True)
 class HostLane:
-    """Runs programs on this machine's CPU, one thread each."""
+    """Runs programs on this machine's CPU, one thread each.
+
+    A runner that was started stays, its runtime imported, and does the next program of its kind too, until the
+    lane is closed. A lane belongs to one thread.
+    """
 
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
+    def __init__(self) -> None:
+        self._live: dict[Runner, LiveRunner] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self, runner: Runner) -> None:
+        """Let `runner` import its runtime now, beside other work, rather than when it is wanted."""
+        if runner not in self._live:
+            self._live[runner] = LiveRunner(scripts(runner))
+
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
+        self.prepare(program.runner)
         with tempfile.TemporaryDirectory(prefix="deployspec-run-") as folder:
             nonce = new_nonce()
-            script = _lay_out(Path(folder), program, nonce)
-            return lines_of(_execute(script, program), nonce)
+            _lay_out(Path(folder), program, nonce)
+            return lines_of(self._answer(program, Path(folder), nonce), nonce)
+
+    def close(self) -> None:
+        """End every runner; none may be at work."""
+        while self._live:
+            self._live.popitem()[1].close()
 
     def machine(self) -> Machine:
         """This machine."""
         return _this_machine()
 
+    def _answer(self, program: Program, folder: Path, nonce: str) -> str:
+        live = self._live[program.runner]
+        try:
+            return live.do(folder, nonce, program.time_limit_s, program.log)
+        except BaseException:  # whatever it is at, it does no other program
+            self._live.pop(program.runner).close()
+            raise
 
-def _lay_out(folder: Path, program: Program, nonce: str) -> Path:
-    """Fill the working folder and return the script to start: scripts are copied, files linked."""
-    scripts = [Path(shutil.copy(source, folder)) for source in program.scripts()]
+
+def _lay_out(folder: Path, program: Program, nonce: str) -> None:
+    """Fill the working folder: files are linked, the job is written."""
     for name, path in program.files.items():
         (folder / name).symlink_to(path.resolve())
     program.fetch.mkdir(parents=True, exist_ok=True)
     (folder / "out").symlink_to(program.fetch.resolve())
     job = program.job | {"nonce": nonce, "time_limit_s": program.time_limit_s}
     (folder / "job.json").write_text(json.dumps(job))
-    return scripts[0]
-
-
-def _execute(script: Path, program: Program) -> str:
-    """Start the script in its folder and wait for it; its standard error goes to the log."""
-    with (program.log or Path(os.devnull)).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, script.name, "job.json"],
-            cwd=script.parent,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=program.time_limit_s + GRACE_S)
-        except subprocess.TimeoutExpired:
-            raise ProgramFailed(f"no answer within {program.time_limit_s} s") from None
-        finally:
-            _end(process)
-    return output
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Make sure that nothing is left; the runner takes its own child with it when it is told to end."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not _secret(key)}
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _secret(name: str) -> bool:
-    return name.startswith("DEPLOYSPEC_KEY") or any(word in name for word in ("TOKEN", "SECRET", "PASSWORD"))
 
 
 @cache

@@ -19,7 +19,8 @@ class Program:
     """A runner with its files and its job.
 
     `files` maps the names that `job` uses to local files or folders; the lane makes them available under those
-    names in the working folder. What the runner writes to its folder `out` is brought back to `fetch`.
+    names in the working folder. What the runner writes to its folder `out` is brought back to `fetch`, what it
+    says on standard error is added to `log`.
     """
 
     runner: Runner
@@ -28,10 +29,6 @@ class Program:
     fetch: Path
     time_limit_s: int
     log: Path | None = None
-
-    def scripts(self) -> list[Path]:
-        """The runner's own file first, then those that must lie beside it."""
-        return [_source(name) for name in (self.runner.script, *self.runner.needs)]
 
 
 class ProgramFailed(Exception):
@@ -43,11 +40,19 @@ class Lane(Protocol):
 
     evidence: ClassVar[EvidenceClass]
 
+    def prepare(self, runner: Runner) -> None:
+        """Make ready for programs of `runner`, beside other work."""
+
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The lines that the runner printed, without the closing one. Raises ProgramFailed."""
 
     def machine(self) -> Machine:
         """The facts of the machine that runs the programs."""
+
+
+def scripts(runner: Runner) -> list[Path]:
+    """The runner's own file first, then those that must lie beside it."""
+    return [_source(name) for name in (runner.script, *runner.needs)]
 
 
 def new_nonce() -> str:

@@ -5,20 +5,21 @@ Samples go through one at a time, as an app runs them: a batch would let dynamic
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from deployspec import contract
 from deployspec.contract import ContractBroken
+from deployspec.errors import SourceFault
 from deployspec.ir.artifact import the_artifact
 from deployspec.ir.plan import Runner, Toolchain
 from deployspec.lanes.host import HostLane
 from deployspec.lanes.program import Program, ProgramFailed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deployspec.ir.artifact import Job
 
 OUTPUTS_FOLDER: Final = "outputs"
@@ -28,10 +29,18 @@ TIME_LIMIT_S: Final = 3600
 
 
 def evaluate_reference(job: Job) -> dict[str, Any]:
-    """Run the eager source, over the split where there is one; facts: runtime, weight_bytes, samples, seconds."""
+    """Run the eager source, over the split where there is one; facts: runtime, weight_bytes, samples, seconds.
+
+    Raises SourceFault when it cannot be run: without a reference there is nothing to compare with.
+    """
     options = {"source": job.options["source"], "weights": job.options["weights"]}
     request = {"artifact": "source", "options": options, "tasks": [{"task": "describe"}, *_split_tasks(job)]}
-    return _run(job, request, {"source": job.inputs["model"]} | _split_files(job))
+    try:
+        facts = _run(job, request, {"source": job.inputs["model"]} | _split_files(job))
+    except ProgramFailed as error:
+        raise SourceFault(f"the reference, {job.options['source']}, could not be run: {error}") from error
+    _refuse_lost_batch(job, facts.get("samples"))
+    return facts
 
 
 def evaluate_artifact(job: Job) -> dict[str, Any]:
@@ -46,8 +55,23 @@ def evaluate_artifact(job: Job) -> dict[str, Any]:
     tasks = [{"task": "outputs", "inputs": list(probes), "out": "out/probe"}, *_split_tasks(job)]
     (job.out / "probe").mkdir()
     request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
-    facts = _run(job, request, {artifact.name: artifact} | probes | _split_files(job))
+    try:
+        facts = _run(job, request, {artifact.name: artifact} | probes | _split_files(job))
+    except ProgramFailed as error:
+        raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
     return facts | {"contract_difference": _hold_contract(job, lowered)}
+
+
+def _refuse_lost_batch(job: Job, rows: int | None) -> None:
+    """A model that squeezes its batch of one away gives rows that belong to no sample."""
+    if rows is None:
+        return
+    samples = len(np.load(job.inputs["data"] / "0.npy", mmap_mode="r"))
+    if rows != samples:
+        raise SourceFault(
+            f"the reference, {job.options['source']}, gives {rows} rows for {samples} samples: "
+            "each output must keep the batch as its first dimension, (1, …) for one sample"
+        )
 
 
 def _split_files(job: Job) -> dict[str, Path]:
@@ -64,16 +88,21 @@ def _split_tasks(job: Job) -> list[dict[str, Any]]:
 
 
 def _run(job: Job, request: dict[str, Any], files: dict[str, Path]) -> dict[str, Any]:
-    """What the runner's tasks answered, together; one that failed, or a runner that did not finish, breaks the step."""
+    """What the runner's tasks answered, together. Raises ProgramFailed when one failed or the runner did not finish."""
     chosen = job.options["runner"]
     runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name="lane"))
-    program = Program(runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S)
-    try:
-        lines = HostLane().run(program)
-    except ProgramFailed as error:
-        raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
+    program = Program(
+        runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=Path("/dev/stderr")
+    )
+    lines = _lane().run(program)
     merged = {key: value for line in lines for key, value in line.items()}
     return {key: value for key, value in merged.items() if key not in ("task", "inputs")}
+
+
+@cache
+def _lane() -> HostLane:
+    """One for all steps of a worker, which share its runners' imports; its processes end with the worker's group."""
+    return HostLane()
 
 
 def _hold_contract(job: Job, lowered: Path) -> float:

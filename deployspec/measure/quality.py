@@ -77,6 +77,7 @@ def _quality(spec: Spec, runs: Evaluated) -> Statistic:
         confusion=_confusion(truth, artifact, classes),
         reference_confusion=_confusion(truth, reference, classes),
         paired=tuple(_paired(truth == i, reference == truth, artifact == truth) for i in range(classes)),
+        rejected=tuple(_paired(truth != i, reference != i, artifact != i) for i in range(classes)),
         top5=top_five_hits(_outputs(spec, runs.artifact), truth) if by_five else None,
     )
 

@@ -36,9 +36,9 @@ class SampleStore:
         """Samples of the same thing not older than `max_age_s`, or None."""
         try:
             samples = Samples(**json.loads(self._path(timed, machine).read_bytes()))
+            age = now - datetime.strptime(samples.measured_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         except (OSError, ValueError, TypeError):
             return None
-        age = now - datetime.strptime(samples.measured_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         return samples if timedelta(0) <= age <= timedelta(seconds=max_age_s) else None
 
     def _path(self, timed: Timed, machine: Machine) -> Path:

@@ -7,6 +7,7 @@ stops at the first look that decides every budget, or at the last one, or at the
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -79,11 +80,11 @@ def time_artifact(
     timed: Timed, lane: Lane, looks: Sequence[int], decided: Callable[[Sequence[Measurement]], bool]
 ) -> tuple[Samples | None, list[Measurement]]:
     """Time one artifact look by look; a run that fails is a NotMeasured with its reason for every figure."""
-    deadline = time.monotonic() + timed.time_limit_s
     samples = Samples(measured_at=_now(), runtime="", time=[], ratio=[])
     found: list[Measurement] = []
     try:
         with one_timed_run():
+            deadline = time.monotonic() + timed.time_limit_s
             for look in looks:
                 samples = _until(samples, look, timed, lane, deadline)
                 found = measurements(timed, lane, samples)
@@ -131,7 +132,7 @@ def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: floa
             job=request,
             files=files,
             fetch=Path(nothing),
-            time_limit_s=max(1, int(deadline - time.monotonic())),
+            time_limit_s=max(1, math.ceil(deadline - time.monotonic())),
         )
         lines = lane.run(program)
     return Samples(

@@ -91,6 +91,8 @@ def read_limits(
 
 def _read_entry(kind: BudgetKind, raw: Any, path: KeyPath, faults: Faults, *, on_field: bool) -> Iterable[Limit]:
     per_class = kind.keys is Keys.CLASSES and isinstance(raw, dict) and not (raw and BAND.issuperset(raw))
+    if per_class and not raw:
+        faults.at_value("wrong-type", f"'{kind.name}' names no class", path, f'e.g. "{example(kind)}" for every class')
     entries = raw.items() if per_class else [(None, raw)]
     for label, value in entries:
         here = path if label is None else (*path, label)
@@ -189,16 +191,14 @@ Table = dict[tuple[bool, str], dict[str | None, Limit]]
 def merge(common: Iterable[Limit], own: Iterable[Limit]) -> Table:
     """The common limits with a target's own laid over them, key by key.
 
-    A bare limit speaks of every class, so it replaces a whole per-class table.
+    A target's bare limit replaces a whole table of classes; its classes stand beside a common bare limit.
     """
     merged: Table = {}
     for limit in common:
         merged.setdefault(limit.key, {})[limit.label] = limit
     for limit in own:
         labels = merged.setdefault(limit.key, {})
-        if limit.label is None:
-            labels.clear()
-        elif None in labels:
+        if limit.label is not None and None in labels:
             labels[EVERY_OTHER] = labels.pop(None)
         labels[limit.label] = limit
     return merged
@@ -227,7 +227,7 @@ def expand(
 def _by_class(
     written: dict[str | None, Limit], labels: tuple[str, ...], positive: str | None
 ) -> Iterable[tuple[str | None, Limit]]:
-    bare = written.get(None)
+    bare = written.get(None)  # speaks of every class, whatever else is written
     if bare is not None and bare.kind.keys is Keys.NONE:
         return [(None, bare)]
     if bare is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from deployspec.diagnostics import KeyPath, nearest
@@ -31,7 +30,7 @@ def check_model(model: Model, faults: Faults) -> None:
     _unique([each.name for each in model.outputs], ("model", "outputs"), "output", faults)
     for i, each in enumerate(model.inputs):
         _check_input(each, ("model", "inputs", i), faults)
-    if ":" in model.source:
+    if ":" in model.source or model.source.endswith(".py"):
         check_callable(model.source, ("model", "source"), faults)
     elif model.weights is not None and not faults.touch("model", "source"):
         help = "leave it out, or name a callable as the source"
@@ -39,11 +38,12 @@ def check_model(model: Model, faults: Faults) -> None:
 
 
 def _unique(names: Sequence[str], path: KeyPath, what: str, faults: Faults) -> None:
+    seen: set[str] = set()
     for i, name in enumerate(names):
-        if name in names[:i]:
-            faults.at_value(
-                "repeated-name", f"two {what}s are called '{name}'", (*path, i, "name"), "give each its own name"
-            )
+        if name in seen:
+            here = (*path, i, "name")
+            faults.at_value("repeated-name", f"two {what}s are called '{name}'", here, "give each its own name")
+        seen.add(name)
 
 
 def _check_input(table: Input, path: KeyPath, faults: Faults) -> None:
@@ -69,12 +69,7 @@ def check_task(task: TaskTable, model: Model | None, faults: Faults) -> None:
     elif task.output not in (None, *outputs) and outputs and not faults.touch("model", "outputs"):
         help = nearest(task.output or "", outputs) or f"there are {', '.join(outputs)}"
         faults.at_value("unknown-output", f"the model has no output '{task.output}'", ("task", "output"), help)
-    for label, count in Counter(task.labels).items():
-        if count > 1:
-            index = len(task.labels) - 1 - task.labels[::-1].index(label)
-            faults.at_value("repeated-name", f"two labels are called '{label}'", ("task", "labels", index))
-    if budgets.EVERY_OTHER in task.labels:
-        faults.at_value("illegal-name", "'*' stands for each class not named", ("task", "labels"), "rename the label")
+    _check_labels(task.labels, faults)
     if not 0 <= task.threshold <= 1:
         faults.at_value("illegal-value", "a threshold on a probability lies in [0, 1]", ("task", "threshold"))
     if task.tolerance < 0:
@@ -82,8 +77,21 @@ def check_task(task: TaskTable, model: Model | None, faults: Faults) -> None:
     _check_binary(task, faults)
 
 
+def _check_labels(labels: tuple[str, ...], faults: Faults) -> None:
+    seen: set[str] = set()
+    for i, label in enumerate(labels):
+        here = ("task", "labels", i)
+        if label in seen:
+            faults.at_value("repeated-name", f"two labels are called '{label}'", here, "give each its own name")
+        if label == budgets.EVERY_OTHER:
+            faults.at_value("illegal-name", "'*' stands for each class not named", here, "rename the label")
+        seen.add(label)
+
+
 def _check_binary(task: TaskTable, faults: Faults) -> None:
     binary = task.task is Task.BINARY
+    if binary and faults.touch("task", "labels"):
+        return
     if binary and len(task.labels) != 2:
         at = ("task", "labels") if task.labels else ("task",)
         faults.add("bad-labels", "a binary task has two labels", at, help='e.g. labels = ["ham", "spam"]')
@@ -100,10 +108,13 @@ def _check_binary(task: TaskTable, faults: Faults) -> None:
 
 def check_metrics(metrics: dict[str, Metric], faults: Faults) -> None:
     """Metrics of a spec's own: names that budgets can carry, and callables."""
+    derived = {f"{name}_{change}" for name in metrics for change in ("rise", "drop")}
     for name, metric in metrics.items():
         here: KeyPath = ("metrics", name)
         if name in BUDGETS or name == budgets.FIELD:
             faults.add("illegal-name", f"'{name}' is a built-in name", here, help="choose another")
+        elif name in derived:
+            faults.add("illegal-name", f"'{name}' is a budget on another metric", here, help="choose another")
         elif _METRIC.fullmatch(name) is None:
             faults.add("illegal-name", "a metric's name is lower-case letters, digits and '_'", here)
         check_callable(metric.source, (*here, "source"), faults)
@@ -114,6 +125,7 @@ def check_callable(text: str, path: KeyPath, faults: Faults) -> None:
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or _CALLABLE.fullmatch(name) is None:
         faults.at_value("bad-callable", f"'{text}' names no callable", path, "write file.py:name")
+        faults.stand_in(path)
 
 
 def check_files(document: Document, folder: Path, root: Path, faults: Faults) -> None:
@@ -164,7 +176,7 @@ def check_limit(limit: budgets.Limit, task: TaskTable | None, data: Data, at: Ke
     elif task is not None and task.task not in kind.tasks:
         help = f"it is for {', '.join(sorted(kind.tasks))}"
         faults.add("wrong-task", f"a {task.task} task has no '{name}'", at, help=help)
-    elif task is not None and kind.keys is Keys.CLASSES:
+    elif task is not None and kind.keys is Keys.CLASSES and not faults.touch("task", "labels"):
         _check_class(limit, task, at, faults)
     missing = _unfed(limit, data)
     if missing:
@@ -178,7 +190,7 @@ def _check_class(limit: budgets.Limit, task: TaskTable, at: KeyPath, faults: Fau
     if not task.labels:
         message = f"'{limit.kind.name}' is judged class by class, and the task names none"
         faults.add("unknown-class", message, at, help="add labels = […] to [task]")
-    elif limit.label not in (None, budgets.EVERY_OTHER, *task.labels):
+    elif limit.label not in (None, budgets.EVERY_OTHER) and limit.label not in task.label_set:
         help = nearest(limit.label or "", task.labels) or f"labels: {', '.join(task.labels[:20])}"
         faults.add("unknown-class", f"no label is called '{limit.label}'", at, help=help)
 

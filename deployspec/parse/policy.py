@@ -12,6 +12,7 @@ from deployspec.errors import SpecFaults
 from deployspec.ir.spec import PolicyUse, Text
 from deployspec.parse import budgets, paths, shape, toml
 from deployspec.parse.document import VERSION, EvidenceTable
+from deployspec.parse.rules import check_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,16 +61,18 @@ def read_policies(
     extends: tuple[str, ...], folder: Path, root: Path, kinds: Mapping[str, BudgetKind], faults: Faults
 ) -> tuple[Policy, ...]:
     """Every policy that can be read; faults in a policy's text name the policy's file."""
-    found = [_read(name, folder, root, ("policy", "extends", i), kinds, faults) for i, name in enumerate(extends)]
-    return tuple(each for each in found if each is not None)
+    found: dict[Path, Policy | None] = {}
+    for i, name in enumerate(extends):
+        path = ("policy", "extends", i)
+        file = _locate(name, folder, root, path, faults)
+        if file in found:
+            faults.at_value("repeated-name", f"the policy '{name}' is extended twice", path, "leave one out")
+        elif file is not None:
+            found[file] = _read(name, file, path, kinds, faults)
+    return tuple(each for each in found.values() if each is not None)
 
 
-def _read(
-    name: str, folder: Path, root: Path, path: KeyPath, kinds: Mapping[str, BudgetKind], faults: Faults
-) -> Policy | None:
-    file = _locate(name, folder, root, path, faults)
-    if file is None:
-        return None
+def _read(name: str, file: Path, path: KeyPath, kinds: Mapping[str, BudgetKind], faults: Faults) -> Policy | None:
     inside = faults.of(file)
     try:
         data = toml.read_bytes(file)
@@ -83,6 +86,7 @@ def _read(
         inside.at_value(
             "unknown-version", f"version {document.deployspec} is not known", ("deployspec",), f"known: {VERSION}"
         )
+    check_confidence(document.evidence, inside)
     limits = budgets.read_limits(document.budgets, ("budgets",), kinds, inside)
     return Policy(
         use=PolicyUse(name, sha256_bytes(data)),
@@ -107,13 +111,17 @@ def _locate(name: str, folder: Path, root: Path, path: KeyPath, faults: Faults) 
     return file
 
 
-def floor(policies: tuple[Expanded, ...]) -> Expanded:
-    """The tightest of what the policies demand, budget by budget."""
+def floor(policies: tuple[tuple[KeyPath, Expanded], ...], faults: Faults) -> Expanded:
+    """The tightest of what the policies demand, budget by budget; each comes with where the spec extends it."""
     tightest: Expanded = {}
-    for policy in policies:
+    for path, policy in policies:
         for name, (budget, limit) in policy.items():
-            held = tightest.get(name)
-            tightest[name] = (_tighter(budget, held[0]) if held else budget, limit)
+            held = tightest.get(name, (budget, limit))[0]
+            if held.limit.relative != budget.limit.relative:
+                message = f"two policies limit '{name}' in different units: '{held.limit.text}', '{budget.limit.text}'"
+                faults.at_value("policies-differ", message, path, "no spec can hold both")
+            else:
+                tightest[name] = (_tighter(budget, held), limit)
     return tightest
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WINDOW: Final = 160
 """A longer source line is shown around its caret only."""
 
+LONGEST: Final = 400
+"""The characters of a message that are shown."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
@@ -98,7 +101,11 @@ def _window(source: str, column: int) -> tuple[str, int]:
 
 
 def _printable(text: str) -> str:
-    """Control characters could rewrite the reader's terminal: each is shown as a mark, a tab as a blank."""
+    """Control characters could rewrite the reader's terminal: each is shown as a mark, a tab as a blank.
+
+    What quotes a text without end is cut.
+    """
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return "".join(
         char if char.isprintable() else " " if char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in text
     )
@@ -115,7 +122,7 @@ def _annotation(located: Located) -> str:
     facts = {"file": located.name, "title": each.code}
     if place is not None:
         facts |= {"line": str(place.line), "col": str(place.column), "endColumn": str(place.column + place.length)}
-    message = f"{each.message}; {each.help}" if each.help else each.message
+    message = _printable(each.message) + (f"; {_printable(each.help)}" if each.help else "")
     return f"::{level} {','.join(f'{key}={_property(text)}' for key, text in facts.items())}::{_command(message)}\n"
 
 

@@ -45,15 +45,23 @@ def _confidence(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults
     path = ("evidence", "confidence")
     demanded = [each.confidence for each in policies if each.confidence is not None]
     if spec.confidence is None:
-        return max((_strength(each) for each in demanded), default=DEFAULT_CONFIDENCE) or None
-    if isinstance(spec.confidence, Decimal) and not Decimal("0.5") <= spec.confidence < 1:
-        message = "confidence is one-sided and lies in [0.5, 1)"
-        faults.at_value("bad-confidence", message, path, 'e.g. 0.95, or "point" for the bare estimate')
-    elif any(_strength(spec.confidence) < _strength(each) for each in demanded):
+        return max(map(_strength, demanded), default=DEFAULT_CONFIDENCE) or None
+    if check_confidence(spec, faults) and any(_strength(spec.confidence) < _strength(each) for each in demanded):
         faults.at_value(
             "loosens-policy", f"the policy demands a confidence of {max(map(_strength, demanded))}", path, HELP
         )
     return _strength(spec.confidence) or None
+
+
+def check_confidence(table: EvidenceTable, faults: Faults) -> bool:
+    """Whether a confidence that is given lies in [0.5, 1)."""
+    number = table.confidence
+    if not isinstance(number, Decimal) or Decimal("0.5") <= number < 1:
+        return True
+    message = "confidence is one-sided and lies in [0.5, 1)"
+    help = 'e.g. 0.95, or "point" for the bare estimate'
+    faults.at_value("bad-confidence", message, ("evidence", "confidence"), help)
+    return False
 
 
 def _strength(confidence: Literal["point"] | Decimal) -> Decimal:

@@ -10,6 +10,7 @@ import types
 import typing
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
 from deployspec import registry
@@ -83,6 +84,8 @@ def _of(hint: Any) -> dict[str, Any]:
             return {"type": "object"} | ({} if args[1] is Any else _each(_of(args[1])))
         case _ if dataclasses.is_dataclass(hint):
             return _table(typing.cast("type", hint))
+        case _ if issubclass(hint, StrEnum):
+            return {"enum": [each.value for each in hint]}
         case _:
             return {"type": _SCALARS[hint]}
 

@@ -1,7 +1,7 @@
 """Type hints as the language: a value from TOML against a hint, strictly, with every fault at once.
 
 No value is coerced: `3` is not `"3"`, `true` is not `1`; only an integer may stand where a fraction may.
-What is faulty is left out (a faulty text that is required becomes a stand-in) and the rest is read on, so that
+What is faulty is left out (a required text or array becomes a stand-in) and the rest is read on, so that
 faults of meaning are found in the same run.
 (pydantic does the same and more; importing it costs more than all of `validate` may.)
 """
@@ -14,6 +14,7 @@ import types
 import typing
 from datetime import date, datetime, time
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -71,7 +72,8 @@ def describe(raw: Any) -> str:
     return _WORDS[type(raw)]
 
 
-def _read(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:  # noqa: C901 - one case per kind of hint
+def _read(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
+    """`raw` as `hint` wants it, or `_ABSENT` with a fault."""
     match typing.get_origin(hint):
         case typing.Annotated:
             return _read_constrained(hint, raw, path, faults)
@@ -83,32 +85,41 @@ def _read(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:  # noqa: C
             return raw
         case _ if not _fits(hint, raw):
             return _wrong_type(hint, raw, path, faults)
-        case origin if origin is tuple:
-            return _read_array(typing.get_args(hint), raw, path, faults)
-        case origin if origin is dict:
-            inner = typing.get_args(hint)[1]
-            return _present({key: _read(inner, each, (*path, key), faults) for key, each in raw.items()})
-        case _ if dataclasses.is_dataclass(hint):
-            return _read_table(typing.cast("type", hint), raw, path, faults)
         case _:
-            return hint(raw) if hint in (float, Decimal) else raw
+            return _read_fitting(hint, raw, path, faults)
+
+
+def _read_fitting(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
+    """`raw`, which is of the right TOML type; what is inside may not be."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return _read_array(args, raw, path, faults)
+    if origin is dict:
+        return _present({key: _read(args[1], each, (*path, key), faults) for key, each in raw.items()})
+    if dataclasses.is_dataclass(hint):
+        return _read_table(typing.cast("type", hint), raw, path, faults)
+    if issubclass(hint, StrEnum):
+        choice = _read_choice(tuple(each.value for each in hint), raw, path, faults)
+        return choice if choice is _ABSENT else hint(choice)
+    return hint(raw) if hint in (float, Decimal) else raw
 
 
 def _read_table(kind: type, raw: dict[str, Any], path: KeyPath, faults: Faults) -> Any:
     known = fields(kind)
+    required = [key for key, needed in known.items() if needed]
     for key in [key for key in raw if key not in known]:
         faults.add("unknown-key", f"unknown key '{key}'", (*path, key), help=nearest(key, known) or _list(known))
-    values = {key: _read(hint, raw[key], (*path, key), faults) for key, hint in hints(kind).items() if key in raw}
-    missing = [key for key, required in known.items() if required and key not in raw]
-    for key in missing:
+    for key in [key for key in required if key not in raw]:
         faults.add("missing-key", f"'{key}' is missing", path, help=f"add {key} = …")
-    sound = _present(values)
-    for key, required in known.items():
-        if required and key not in sound and hints(kind)[key] == Text:
-            faults.stand_in((*path, key))
-            sound[key] = "?"
-    whole = all(key in sound for key, required in known.items() if required)
-    return kind(**sound) if whole else _ABSENT
+    found = {key: _read(hint, raw[key], (*path, key), faults) for key, hint in hints(kind).items() if key in raw}
+    sound = _present(found)
+    for key in [key for key in required if key not in sound]:
+        stand_in = _stand_in(hints(kind)[key])
+        if stand_in is _ABSENT:
+            return _ABSENT
+        faults.stand_in((*path, key))
+        sound[key] = stand_in
+    return kind(**sound)
 
 
 def _read_array(items: tuple[Any, ...], raw: list[Any], path: KeyPath, faults: Faults) -> Any:
@@ -118,8 +129,15 @@ def _read_array(items: tuple[Any, ...], raw: list[Any], path: KeyPath, faults: F
         return _ABSENT
     inner = items[:1] * len(raw) if variable else items
     values = [_read(hint, each, (*path, i), faults) for i, (hint, each) in enumerate(zip(inner, raw, strict=True))]
-    sound = tuple(each for each in values if each is not _ABSENT)
-    return sound if len(sound) == len(values) or (variable and sound) else _ABSENT
+    return _ABSENT if _ABSENT in values else tuple(values)
+
+
+def _stand_in(hint: Any) -> Any:
+    """What takes the place of a required value that is faulty, where there is something harmless."""
+    if hint == Text:
+        return "?"
+    inner = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    return () if typing.get_origin(inner) is tuple else _ABSENT
 
 
 def _read_union(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
@@ -168,7 +186,7 @@ def _toml_types(hint: Any) -> tuple[type, ...]:
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         return _toml_types(typing.get_args(hint)[0])
-    if origin is typing.Literal:
+    if origin is typing.Literal or (isinstance(hint, type) and issubclass(hint, StrEnum)):
         return (str,)
     if origin in (typing.Union, types.UnionType):
         return tuple(found for each in typing.get_args(hint) for found in _toml_types(each))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from deployspec.diagnostics import At, Diagnostic, Severity
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from deployspec.ir.verdict import Waiver
 
 MAX_TARGETS: Final = 10_000
+MAX_BUDGETS: Final = 1_000_000
+"""Of all targets together: many classes times many targets would fill any memory."""
 
 
 def parse_spec(path: Path) -> Spec:
@@ -40,7 +43,7 @@ def parse_spec(path: Path) -> Spec:
     meaning.check_files(document, path.parent, root, faults)
     _check_tables(document, faults)
     shared = _share(document, path.parent, root, faults)
-    found = [_read_target(name, raw, shared, faults) for name, raw in document.targets.items()]
+    found = _read_targets(shared, faults)
     _check_routes(document, found, faults)
     _check_waivers(document, shared, found, faults)
     valid_s = _valid_s(document, faults)
@@ -50,7 +53,7 @@ def parse_spec(path: Path) -> Spec:
         root=root,
         sha256=sha256_bytes(data),
         model=cast("Model", document.model),
-        targets=tuple(each.target for each in found if each is not None),
+        targets=tuple(each.target for each in found),
         task=document.task,
         metrics=document.metrics,
         data=document.data,
@@ -66,7 +69,7 @@ def _check_head(tree: dict[str, Any], faults: Faults) -> None:
     if version is None:
         faults.add("missing-key", "the file does not say its language version", help=f"add deployspec = {VERSION}")
     elif version is True or version != VERSION:
-        faults.at_value("unknown-version", f"version {version!r} is not known", ("deployspec",), f"known: {VERSION}")
+        faults.at_value("unknown-version", f"version {version} is not known", ("deployspec",), f"known: {VERSION}")
     elif isinstance(tree.get("targets"), dict) and len(tree["targets"]) > MAX_TARGETS:
         faults.add("too-many-targets", f"a spec has at most {MAX_TARGETS:,} targets", ("targets",), help="split it")
     faults.raise_if_any()
@@ -90,6 +93,16 @@ class _Shared:
     policies: tuple[policy.Policy, ...]
     floor: policy.Expanded
     rules: dict[bool, Rules]
+    faults: Faults
+
+    @cached_property
+    def common(self) -> tuple[Budget, ...]:
+        """The budgets of every target that has none of its own."""
+        return self.with_own(())
+
+    def with_own(self, own: tuple[budgets.Limit, ...]) -> tuple[Budget, ...]:
+        """The budgets of a target with limits of its own."""
+        return policy.bound_by(_expand(self.document, self.limits, own), self.floor, self.faults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +118,10 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
     kinds = budgets.kinds_with(document.metrics)
     policies = policy.read_policies(document.policy.extends, folder, root, kinds, faults)
     demanded = [
-        _expand(document, tuple(limit for limit in each.limits if _sound(limit, document, each.path, faults)), ())
+        (
+            each.path,
+            _expand(document, tuple(limit for limit in each.limits if _sound(limit, document, each.path, faults)), ()),
+        )
         for each in policies
     ]
     return _Shared(
@@ -113,8 +129,9 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
         kinds=kinds,
         limits=_read_limits(document.budgets, ("budgets",), kinds, document, faults),
         policies=policies,
-        floor=policy.floor(tuple(demanded)),
+        floor=policy.floor(tuple(demanded), faults),
         rules=rules.resolve(document.evidence, tuple(each.evidence for each in policies), faults),
+        faults=faults,
     )
 
 
@@ -136,6 +153,27 @@ def _expand(document: Document, common: tuple[budgets.Limit, ...], own: tuple[bu
     return budgets.expand(budgets.merge(common, own), task.labels, task.task, task.positive)
 
 
+def _read_targets(shared: _Shared, faults: Faults) -> list[_Found]:
+    """The targets that can be read."""
+    found: list[_Found] = []
+    total = 0
+    folded: dict[str, str] = {}
+    for name, raw in shared.document.targets.items():
+        other = folded.setdefault(name.casefold(), name)
+        if other != name:
+            message = f"'{other}' and '{name}' differ by case only, and name the same folder on some systems"
+            faults.add("repeated-name", message, ("targets", name), help="rename one")
+        each = _read_target(name, raw, shared, faults)
+        if each is not None:
+            found.append(each)
+            total += len(each.target.budgets)
+        if total > MAX_BUDGETS:
+            message = f"the targets have more than {MAX_BUDGETS:,} budgets together"
+            faults.add("too-many-budgets", message, ("targets",), help="split the spec")
+            faults.raise_if_any()
+    return found
+
+
 def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults) -> _Found | None:
     path = ("targets", name)
     targets.check_name(name, path, faults)
@@ -155,7 +193,7 @@ def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults
         format=table.format,
         budgets=resolved,
         rules=shared.rules[table.device is not None],
-        passes=passes,
+        passes=tuple(passes.values()),
         options=targets.given(plugin, options),
         device=table.device,
         time_limit_s=limit_s,
@@ -167,19 +205,17 @@ def _budgets(name: str, table: TargetTable, shared: _Shared, faults: Faults) -> 
     """Every budget of one target: common, its own, and what the policies demand."""
     path = ("targets", name)
     own = _read_limits(table.budgets, (*path, "budgets"), shared.kinds, shared.document, faults)
-    expanded = _expand(shared.document, shared.limits, own)
-    for budget, limit in expanded.values():
-        formats = limit.kind.formats
-        if formats and table.format not in formats:
-            message = f"'{budget.name}' is counted for {' and '.join(formats)}, not for {table.format}"
+    for limit in (*shared.limits, *own):
+        if limit.kind.formats and table.format not in limit.kind.formats:
+            message = f"'{limit.kind.name}' is counted for {' and '.join(limit.kind.formats)}, not for {table.format}"
             faults.add("wrong-format", message, limit.path, help="put it under the budgets of those targets")
-    resolved = policy.bound_by(expanded, shared.floor, faults)
-    if not resolved and not shared.document.budgets and not table.budgets:
+    resolved = shared.with_own(own) if own else shared.common
+    if not resolved and not faults.touch("budgets") and not faults.touch(*path, "budgets"):
         faults.add("no-budget", f"target '{name}' has no budget at all", path, help='e.g. budgets.size = "< 20 MB"')
     return resolved
 
 
-def _check_routes(document: Document, found: list[_Found | None], faults: Faults) -> None:
+def _check_routes(document: Document, found: list[_Found], faults: Faults) -> None:
     if not document.targets:
         faults.add("no-target", "the spec has no target", help='add [targets.NAME] with format = "…"')
     if document.model is None:
@@ -187,7 +223,7 @@ def _check_routes(document: Document, found: list[_Found | None], faults: Faults
             faults.add("missing-key", "'model' is missing", help="add a [model] table")
         return
     kind = document.model.kind
-    for each in {each.target.format: each for each in found if each is not None}.values():
+    for each in {each.target.format: each for each in found}.values():
         if not targets.reachable(kind, each.lowerings, each.form):
             forms = {edge.takes for edge in each.lowerings} - {edge.gives for edge in each.lowerings}
             message = f"no route leads from this source, of kind '{kind}', to '{each.target.format}'"
@@ -195,10 +231,8 @@ def _check_routes(document: Document, found: list[_Found | None], faults: Faults
             faults.at_value("no-route", message, ("model", "source"), help)
 
 
-def _check_waivers(document: Document, shared: _Shared, found: list[_Found | None], faults: Faults) -> None:
-    known = {
-        each.target.name: frozenset(budget.name for budget in each.target.budgets) for each in found if each is not None
-    }
+def _check_waivers(document: Document, shared: _Shared, found: list[_Found], faults: Faults) -> None:
+    known = {each.target.name: frozenset(budget.name for budget in each.target.budgets) for each in found}
     meaning.check_waivers(document, known, faults)
     strict = [each.use.name for each in shared.policies if not each.waivers]
     if strict and document.waivers:

@@ -75,9 +75,9 @@ def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
         return DEFAULT_TIME_LIMIT_S
 
 
-def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Faults) -> tuple[PassUse, ...]:
-    """The passes in order; each that cannot be used leaves a fault."""
-    found = []
+def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Faults) -> dict[int, PassUse]:
+    """The passes in order, by where they stand; each that cannot be used leaves a fault."""
+    found = {}
     for i, table in enumerate(tables):
         here = (*path, "passes", i)
         name = table.get("pass")
@@ -87,8 +87,8 @@ def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Fault
         options = {key: value for key, value in table.items() if key != "pass"}
         plugin = read_plugin(Family.PASSES, name, options, here, "pass", faults)
         if plugin is not None:
-            found.append(PassUse(name, given(plugin, options)))
-    return tuple(found)
+            found[i] = PassUse(name, given(plugin, options))
+    return found
 
 
 def given(plugin: Any, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -97,24 +97,21 @@ def given(plugin: Any, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def check_schemes(
-    passes: tuple[PassUse, ...], lowerings: tuple[Lowering, ...], format: str, data: Data, path: KeyPath, faults: Faults
+    passes: dict[int, PassUse], lowerings: tuple[Lowering, ...], format: str, data: Data, path: KeyPath, faults: Faults
 ) -> None:
     """Whether the format takes each quantization scheme, and the data to calibrate it is there."""
-    schemes = [(i, each.option("scheme")) for i, each in enumerate(passes) if each.option("scheme") is not None]
+    schemes = {i: each.option("scheme") for i, each in passes.items() if each.option("scheme") is not None}
     taken = {each.realises: each for each in lowerings if each.realises is not None}
-    for i, scheme in schemes:
+    for i, scheme in schemes.items():
         here = (*path, "passes", i, "scheme")
         if scheme not in taken:
+            message = f"the format '{format}' does not take the scheme '{scheme}'"
             help = nearest(scheme, taken) or f"it takes {', '.join(sorted(taken)) or 'none'}"
-            faults.at_value(
-                "scheme-not-taken", f"the format '{format}' does not take the scheme '{scheme}'", here, help
-            )
+            faults.at_value("scheme-not-taken", message, here, help)
         elif missing := [split for split in taken[scheme].needs if split not in data.splits()]:
-            names = " and ".join(missing)
-            faults.at_value(
-                "no-calibration", f"'{scheme}' needs a {names} split", here, f"add {missing[0]} = … to [data]"
-            )
-    for i, _ in schemes[1:]:
+            message = f"'{scheme}' needs a {' and a '.join(missing)} split"
+            faults.at_value("no-calibration", message, here, f"add {missing[0]} = … to [data]")
+    for i in list(schemes)[1:]:
         faults.add("repeated-pass", "a model is quantized once", (*path, "passes", i), help="leave one of them out")
 
 

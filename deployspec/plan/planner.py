@@ -43,7 +43,8 @@ SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
 
 DATA_TOOLCHAIN: Final = Toolchain(name="data", distributions=("numpy",))
 EAGER: Final = Runner(
-    script="deployspec.runners.eager",
+    script="deployspec.runners.torchscript",
+    needs=("deployspec.runners.protocol", "deployspec.runners.eager"),
     toolchain=Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch"),
 )
 JUDGED_SPLITS: Final = ("test", "field")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from deployspec.errors import DeploySpecError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployspec.ir.plan import Form, Lowering
 
 
-class NoRoute(Exception):
+class NoRoute(DeploySpecError):
     """No chain of lowerings leads from the source to the format with those schemes; the text names the gap."""
 
 

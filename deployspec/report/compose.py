@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deployspec.ir.plan import Plan, Route, Step
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Result, Verdict
+    from deployspec.sources.identity import Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Findings:
 
     spec: Spec
     plan: Plan
-    digests: Mapping[str, str]
+    origins: Mapping[str, Origin]
     results: Mapping[str, StepResult]
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
@@ -49,11 +50,12 @@ def compose(found: Findings) -> Report:
         model=spec.model.name,
         model_version=spec.model.version,
         spec=Digest(name=spec.path.name, sha256=spec.sha256),
-        sources=(Digest(name=spec.model.source, sha256=found.digests["model"]),),
+        sources=tuple(Digest(name=name, sha256=digest) for name, digest in found.origins["model"].files),
         data=tuple(
-            Digest(name=name.removeprefix("data:"), sha256=digest)
-            for name, digest in found.digests.items()
-            if name.startswith("data:")
+            Digest(name=f"{origin.id.removeprefix('data:')}: {name}", sha256=digest)
+            for origin in found.origins.values()
+            if origin.id.startswith("data:")
+            for name, digest in origin.files
         ),
         policies=tuple(Digest(name=use.name, sha256=use.sha256) for use in spec.policies),
         targets=tuple(
@@ -68,7 +70,7 @@ def compose(found: Findings) -> Report:
         findings=found.remarks,
         checked_at=write_time(found.checked_at),
         expires_at=write_time(expires) if expires else "",
-        positive=(spec.task.positive or "") if spec.task else "",
+        left_out=spec.left_out,
     )
 
 

@@ -18,6 +18,7 @@ ABSENT: Final = "-"
 """What stands for a figure that is not there."""
 
 _SIGNIFICANT: Final = 3
+_SHORT_MS: Final = Decimal("0.1")
 _BYTE_UNITS: Final = ("GB", "MB", "kB", "B")
 
 
@@ -52,8 +53,10 @@ def scale_of(dimension: Dimension, value: Decimal) -> Scale:
             return Scale("%", Decimal("0.01"), decimals=1)
         case Dimension.DROP | Dimension.CHANGE:
             return Scale("pp", Decimal("0.01"), decimals=1)
-        case Dimension.TIME | Dimension.ENERGY:
-            return Scale(dimension.value)
+        case Dimension.TIME:
+            return Scale("us", Decimal("0.001")) if 0 < abs(value) < _SHORT_MS else Scale("ms")
+        case Dimension.ENERGY:
+            return Scale("mJ")
         case Dimension.COUNT:
             return Scale("", decimals=0)
         case _:
@@ -112,6 +115,11 @@ def outcome(verdict: Verdict) -> str:
     """The verdict in words: `not measured`, `waived (fail)`."""
     said = verdict.verdict.value.replace("_", " ")
     return f"{said} ({verdict.waived.value.replace('_', ' ')})" if verdict.waived else said
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 budget`, `2 budgets`, `1,250 samples`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from deployspec.ir.verdict import Outcome, Result
-from deployspec.report.figures import plain
+from deployspec.report.figures import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def headline(report: Report) -> str:
     """Released or not, and why, in one sentence."""
     match report.result:
         case Result.PASSED:
-            return f"RELEASED: {_count(len(report.verdicts), 'budget')} hold{_reservations(report)}"
+            return f"RELEASED{_part(report)}: {counted(len(report.verdicts), 'budget')} hold{_reservations(report)}"
         case Result.FAILED:
             return f"NOT RELEASED: {_failures(report)}"
         case Result.UNPROVEN:
@@ -55,9 +55,10 @@ def confidence(target: TargetReport) -> str:
     return f"bounds at {(stated * 100).normalize():f} % confidence, each one-sided"
 
 
-def reasons(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts that need a word: all but the plain passes."""
-    return [each for each in verdicts if each.verdict is not Outcome.PASS]
+def reasons(target: TargetReport, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that need a word: all but plain passes, and what a target that was not built could not measure."""
+    plain_ones = {Outcome.PASS} if target.artifact else {Outcome.PASS, Outcome.NOT_MEASURED}
+    return [each for each in verdicts if each.verdict not in plain_ones]
 
 
 def waiver_lines(report: Report) -> list[str]:
@@ -71,13 +72,21 @@ def waiver_lines(report: Report) -> list[str]:
 def facts(report: Report) -> list[tuple[str, str]]:
     """What was checked and when, for the head of a view."""
     machine = report.machine
-    until = report.expires_at or "no end"
+    until = f"valid until {report.expires_at}" if report.expires_at else "does not expire"
     return [
         ("model", f"{report.model} {report.model_version}"),
         ("spec", f"{report.spec.name} sha256:{report.spec.sha256}"),
-        ("checked", f"{report.checked_at}, valid until {until}"),
+        ("checked", f"{report.checked_at}, {until}"),
         ("on", f"{machine.system} {machine.architecture}, {machine.processor}, {machine.cores} cores"),
     ]
+
+
+def _part(report: Report) -> str:
+    """Which targets it is about, where the spec names more."""
+    if not report.left_out:
+        return ""
+    checked, left_out = ", ".join(each.name for each in report.targets), ", ".join(report.left_out)
+    return plain(f" ({checked} only; {left_out} left out)")
 
 
 def _reservations(report: Report) -> str:
@@ -102,9 +111,5 @@ def _why(report: Report, outcomes: tuple[Outcome, ...], word: str) -> str:
     unbuilt = [f"{target.name} could not be built" for target in report.targets if target.artifact is None]
     listed = ", ".join(concerned[:_LISTED])
     more = f" and {len(concerned) - _LISTED} more" if len(concerned) > _LISTED else ""
-    total = _count(len(report.verdicts), "budget")
+    total = counted(len(report.verdicts), "budget")
     return plain("; ".join([*unbuilt, f"{len(concerned)} of {total} {word}: {listed}{more}"]))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

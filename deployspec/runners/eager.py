@@ -1,4 +1,4 @@
-"""Runs the source model itself, eagerly and in float32: the reference of every comparison.
+"""Loads the source model itself, to run eagerly and in float32: the reference of every comparison.
 
 `artifact` is the spec's folder; options: `source` (`file.py:callable`), `weights` (a file of that folder, or None).
 """
@@ -40,6 +40,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
 
 def load(artifact: str, options: dict[str, Any]) -> Any:
     """A callable from arrays to arrays, in the order of the model's arguments and results."""
+    torch.set_num_threads(1)
     module = load_module(artifact, options["source"], options["weights"])
     run = torch_run(module)
     tensors = [*module.parameters(), *module.buffers()]
@@ -56,10 +57,3 @@ def torch_run(module: Any) -> Any:
         return [result.numpy() for result in (results if isinstance(results, list | tuple) else [results])]
 
     return run
-
-
-if __name__ == "__main__":
-    import protocol
-
-    torch.set_num_threads(1)
-    protocol.main(load, f"torch {torch.__version__} eager")

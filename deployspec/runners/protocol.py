@@ -1,9 +1,9 @@
-"""What every runner speaks: a job file in, JSON lines out, a closing line that carries the job's nonce.
+"""What every runner speaks: `python protocol.py RUNNER`, folders of jobs in, JSON lines out.
 
-A runner imports its runtime once and forks a child for each repetition, before anything is loaded or
-computed, so that every repetition is a fresh process and none pays for the import. A child that crashes is
-an error line; a return code is never trusted, only the closing line is. The runner carries its own watchdog,
-because a lane that is cut off cannot kill it.
+The runner's module is imported once, with its runtime, and a child is forked for each repetition, before anything
+is loaded or computed, so that every repetition is a fresh process and none pays for the import. A child that
+crashes is an error line; a return code is never trusted, only a job's closing line is, which carries its nonce.
+The runner carries its own watchdog, because a lane that is cut off cannot kill it, and ends when its input does.
 
 This file is shipped to devices: it may import the standard library and numpy, and nothing of deployspec.
 """
@@ -11,6 +11,8 @@ This file is shipped to devices: it may import the standard library and numpy, a
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import json
 import math
 import os
@@ -20,9 +22,14 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Load = Callable[[str, dict[str, Any]], "Run"]
 
 CHUNK_BYTES = 4 << 20
 
@@ -34,21 +41,32 @@ class Run(Protocol):
         """Arrays in the order of the job's inputs to arrays in the order of its outputs."""
 
 
-class Load(Protocol):
-    """What a runner brings: how to load its kind of artifact."""
+class Runner(Protocol):
+    """What a runner's module brings."""
 
-    def __call__(self, artifact: str, options: dict[str, Any]) -> Run:
-        """Load `artifact`; `options` are the runner's own."""
+    RUNTIME: str
+    """Name and version."""
+
+    def load(self, artifact: str, options: dict[str, Any]) -> Run:
+        """Load one artifact of the runner's kind; `options` are the runner's own."""
 
 
-def main(load: Load, runtime: str) -> None:
-    """Do every task of the job named by argv[1]; `runtime` is reported as name and version."""
-    job = json.loads(Path(sys.argv[1]).read_text())
+def serve(runner: Runner) -> None:
+    """Do the job in each folder that standard input names, a line each, until it ends."""
+    _watchdog.listen()
+    for line in sys.stdin:
+        os.chdir(line.rstrip("\n"))
+        _do(runner, json.loads(Path("job.json").read_text()))
+
+
+def _do(runner: Runner, job: dict[str, Any]) -> None:
+    """Every task of the job, as often as it asks, each repetition in a child of its own."""
     _watchdog.arm(job["time_limit_s"])
-    _emit({"runtime": runtime})
+    _emit({"runtime": runner.RUNTIME})
     for number, task in enumerate(job["tasks"]):
         for _ in range(task.get("processes", 1)):
-            _emit({"task": number} | _in_child(load, job, task))
+            _emit({"task": number} | _in_child(runner, job, task))
+    _watchdog.disarm()
     _emit({"done": True, "nonce": job["nonce"]})
 
 
@@ -58,14 +76,19 @@ def _emit(line: dict[str, Any]) -> None:
 
 
 class _Watchdog:
-    """Ends the runner and the child it waits for, after a time or when told to."""
+    """Ends the runner and the child it waits for, after a job's time or when told to."""
 
     child: int | None = None
 
-    def arm(self, seconds: float) -> None:
+    def listen(self) -> None:
         signal.signal(signal.SIGALRM, self._end)
         signal.signal(signal.SIGTERM, self._end)
+
+    def arm(self, seconds: float) -> None:
         signal.alarm(max(1, math.ceil(seconds)))
+
+    def disarm(self) -> None:
+        signal.alarm(0)
 
     def _end(self, number: int, _: object) -> None:
         if self.child is not None:
@@ -76,16 +99,20 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-def _in_child(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+def _in_child(runner: Runner, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     """Perform one repetition in a forked child and return its result, or `{"error": …}`."""
     read_end, write_end = os.pipe()
+    signals = (signal.SIGTERM, signal.SIGALRM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until the watchdog knows the child
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         os.close(read_end)
-        _perform_and_exit(write_end, load, job, task)
-    os.close(write_end)
+        _perform_and_exit(write_end, runner, job, task)
     _watchdog.child = child
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
@@ -95,9 +122,10 @@ def _in_child(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str
     return json.loads(answer) if answer else {"error": f"exited {os.waitstatus_to_exitcode(status)} without an answer"}
 
 
-def _perform_and_exit(write_end: int, load: Load, job: dict[str, Any], task: dict[str, Any]) -> None:
+def _perform_and_exit(write_end: int, runner: Runner, job: dict[str, Any], task: dict[str, Any]) -> None:
     try:
-        answer = _TASKS[task["task"]](load, job, task)
+        _leave_the_lane_alone()
+        answer = _TASKS[task["task"]](runner.load, job, task)
     except BaseException as error:  # noqa: BLE001, RUF100 - whatever it is, it is this repetition's answer
         traceback.print_exc()
         answer = {"error": f"{type(error).__name__}: {error}"}
@@ -106,22 +134,27 @@ def _perform_and_exit(write_end: int, load: Load, job: dict[str, Any], task: dic
     os._exit(0)
 
 
+def _leave_the_lane_alone() -> None:
+    """Take the model's code off our input and output: it reads nothing, and what it prints goes to the log."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+
+
 # --- task "outputs": run a whole split, one sample at a time, in memory that does not grow with it ---
 
 
 def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     """Run every sample of `task["inputs"]` (one .npy per input) and write one .npy per output to `task["out"]`."""
     run = load(job["artifact"], job["options"])
-    readers = _readers(job, task)
     writers: list[Writer] = []
     started = time.perf_counter()
-    for arrays in zip(*readers, strict=True):
-        for row in range(len(arrays[0])):
-            results = run([array[row : row + 1] for array in arrays])
-            if not writers:
-                writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(results)]
-            for writer, result in zip(writers, results, strict=True):
-                writer.add(result)
+    for arrays in _samples(_readers(job, task)):
+        results = run(arrays)
+        if not writers:
+            writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(results)]
+        for writer, result in zip(writers, results, strict=True):
+            writer.add(result)
     seconds = time.perf_counter() - started
     return {"samples": max((writer.close() for writer in writers), default=0), "seconds": seconds}
 
@@ -132,6 +165,14 @@ def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
     return [Reader(path, order) for path, order in zip(task["inputs"], axes, strict=True)]
 
 
+def _samples(readers: list[Reader]) -> Iterator[list[np.ndarray]]:
+    """One sample (1, …) of every input at a time, from chunks that hold the same rows."""
+    rows = max(1, CHUNK_BYTES // max(1, sum(reader.sample_bytes for reader in readers)))
+    for arrays in zip(*(reader.chunks(rows) for reader in readers), strict=True):
+        for row in range(len(arrays[0])):
+            yield [array[row : row + 1] for array in arrays]
+
+
 def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, whether in Fortran order, and dtype of the .npy that `stream` begins with. Raises ValueError."""
     version = np.lib.format.read_magic(stream)
@@ -140,21 +181,23 @@ def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 class Reader:
-    """An .npy file in chunks of whole samples; memory-mapping it would count as ours while it is read."""
+    """An .npy file, read in chunks of whole samples; memory-mapping it would count as ours while it is read."""
 
     def __init__(self, path: str, axes: list[int] | None = None) -> None:
         self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as this object
-        self.shape, _, self.dtype = read_header(self._file)
+        self.shape, fortran, self.dtype = read_header(self._file)
+        if fortran:
+            raise ValueError(f"{path} is in Fortran order: its samples do not lie one after the other")
+        self.sample_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
         self._axes = axes
 
-    def __iter__(self) -> Any:
-        sample = int(np.prod(self.shape[1:], dtype=np.int64))
-        step = max(1, CHUNK_BYTES // max(1, sample * self.dtype.itemsize))
-        for start in range(0, self.shape[0], step):
-            count = min(step, self.shape[0] - start)
-            chunk = np.fromfile(self._file, self.dtype, count * sample).reshape(count, *self.shape[1:])
-            yield chunk if self._axes is None else np.ascontiguousarray(chunk.transpose(self._axes))
-        self._file.close()
+    def chunks(self, rows: int) -> Iterator[np.ndarray]:
+        """Up to `rows` samples at a time; closes the file after the last."""
+        with self._file:
+            for start in range(0, self.shape[0], rows):
+                shape = (min(rows, self.shape[0] - start), *self.shape[1:])
+                chunk = np.fromfile(self._file, self.dtype, math.prod(shape)).reshape(shape)
+                yield chunk if self._axes is None else np.ascontiguousarray(chunk.transpose(self._axes))
 
 
 class Writer:
@@ -233,7 +276,7 @@ def _ratio(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, A
 
 
 def _sample(job: dict[str, Any], task: dict[str, Any]) -> list[np.ndarray]:
-    return [next(iter(reader))[:1].copy() for reader in _readers(job, task)]
+    return [next(reader.chunks(1)) for reader in _readers(job, task)]
 
 
 def _warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> None:
@@ -293,3 +336,11 @@ def _describe(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str
 
 
 _TASKS = {"describe": _describe, "outputs": _outputs, "time": _time, "ratio": _ratio}
+
+
+if __name__ == "__main__":
+    gc.disable()  # importing a runtime makes a great many objects and no garbage to look for
+    imported: Any = importlib.import_module(sys.argv[1])
+    gc.freeze()  # children share these objects' pages as long as nobody walks over them
+    gc.enable()
+    serve(imported)

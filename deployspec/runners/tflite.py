@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+RUNTIME = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
+
 
 def load(artifact: str, options: dict[str, Any]) -> Any:
     """A callable from arrays to arrays, in the order of `options["inputs"]` and `options["outputs"]`."""
@@ -44,6 +46,8 @@ class _Tensor:
         """What the tensor stores for real values."""
         if real.dtype == self._dtype:
             return real
+        if not self._scale:  # no quantized real but an integer, such as a token that the converter narrowed to int32
+            return real.astype(self._dtype)
         limits = np.iinfo(self._dtype)
         return np.clip(np.rint(real / self._scale) + self._zero, limits.min, limits.max).astype(self._dtype)
 
@@ -52,9 +56,3 @@ class _Tensor:
         if not self._scale or self._dtype == np.float32:
             return stored
         return ((stored.astype(np.float32) - self._zero) * self._scale).astype(np.float32)
-
-
-if __name__ == "__main__":
-    import protocol
-
-    protocol.main(load, f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}")

@@ -1,4 +1,4 @@
-"""Runs a TorchScript file in libtorch, through the torch package; a folder is the eager source (a baseline)."""
+"""Runs a TorchScript file in libtorch, through the torch package; a folder is the eager source, as it was trained."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+RUNTIME = f"torch {torch.__version__}"
+
 
 def load(artifact: str, options: dict[str, Any]) -> Any:
     """A callable from arrays to arrays, in the order of the model's arguments and results."""
@@ -15,15 +17,9 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
 
     if Path(artifact).is_dir():
         return eager.load(artifact, options)
+    torch.set_num_threads(1)
     if options.get("engine"):
         torch.backends.quantized.engine = options["engine"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return eager.torch_run(torch.jit.load(artifact, map_location="cpu").eval())
-
-
-if __name__ == "__main__":
-    import protocol
-
-    torch.set_num_threads(1)
-    protocol.main(load, f"torch {torch.__version__} TorchScript")

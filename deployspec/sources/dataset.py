@@ -15,6 +15,8 @@ from deployspec.runners.protocol import Writer
 from deployspec.sources.readers import Batch, read_batches
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.ir.artifact import Job
     from deployspec.ir.spec import Input, Model
 
@@ -31,18 +33,29 @@ def prepare(job: Job) -> dict[str, Any]:
     options, names = job.options, tuple(each.name for each in job.model.inputs)
     value = options["value"] if isinstance(options["value"], str) else tuple(options["value"])
     checker = _Checker(job.model, options)
-    writers: dict[str, Writer] = {}
-    for batch in read_batches(job.inputs["data"], value, names):
-        ready = checker.check(batch)
-        for name, rows in ready.items():
-            if name not in writers:
-                file = "y" if name == "y" else str(names.index(name))
-                writers[name] = Writer(job.out / f"{file}.npy", rows)
-            writers[name].add(rows)
-    if not writers:
+    columns: dict[str, Writer] = {}
+    try:
+        for batch in read_batches(job.inputs["data"], value, names):
+            _append(columns, checker.check(batch), job.out, options["split"])
+    finally:
+        lengths = {name: column.close() for name, column in columns.items()}
+    samples = lengths.get(names[0], 0)
+    if not samples:
         raise DataFault(f"data.{options['split']} is empty: {value}")
-    samples = max(writer.close() for writer in writers.values())
-    return {"samples": samples, "labelled": "y" in writers, "out_of_range": checker.out_of_range}
+    if lengths.get("y", samples) != samples:
+        raise DataFault(f"data.{options['split']}: {lengths['y']} of its {samples} samples have y; all must, or none")
+    return {"samples": samples, "labelled": "y" in columns, "out_of_range": checker.out_of_range}
+
+
+def _append(columns: dict[str, Writer], ready: Batch, out: Path, split: str) -> None:
+    """Write a batch's rows behind those of earlier batches: each input to the file of its place, y to its own."""
+    for place, (name, rows) in enumerate(ready.items()):
+        if name not in columns:
+            columns[name] = Writer(out / ("y.npy" if name == "y" else f"{place}.npy"), rows)
+        try:
+            columns[name].add(rows)
+        except ValueError as error:
+            raise DataFault(f"data.{split}: '{name}' is not the same in every batch: {error}") from error
 
 
 class _Checker:
@@ -65,16 +78,22 @@ class _Checker:
         return ready
 
     def _input(self, declared: Input, stored: np.ndarray) -> np.ndarray:
-        if stored.dtype.kind == "f":
-            self._refuse(np.isnan(stored).reshape(len(stored), -1).any(axis=1), f"NaN in input '{declared.name}'")
+        self._numbers(declared, stored)
         values = _preprocess(declared, stored, channels_last=self._channels_last)
         if declared.preprocess is None:
             self._same_kind(declared, stored)
         self._shape(declared, values)
         if declared.range is not None:
             low, high = declared.range
-            self.out_of_range += int(((values < low) | (values > high)).reshape(len(values), -1).any(axis=1).sum())
+            self.out_of_range += int(_rows_with((values < low) | (values > high)).sum())
         return self._cast(declared, values)
+
+    def _numbers(self, declared: Input, stored: np.ndarray) -> None:
+        if stored.dtype.kind not in "fiub":
+            raise DataFault(f"data.{self._split}: input '{declared.name}' holds {stored.dtype}, which are no numbers")
+        if stored.dtype.kind == "f":
+            for word, bad in (("NaN", np.isnan(stored)), ("an infinity", np.isinf(stored))):
+                self._refuse(_rows_with(bad), f"{word} in input '{declared.name}'")
 
     def _same_kind(self, declared: Input, stored: np.ndarray) -> None:
         wanted = "f" if "float" in declared.dtype else "iu" if declared.dtype != "bool" else "b"
@@ -97,7 +116,7 @@ class _Checker:
         with np.errstate(over="ignore", invalid="ignore"):
             cast = values.astype(declared.dtype)
         lost = ~np.isfinite(cast) if cast.dtype.kind == "f" else np.not_equal(cast, values)
-        self._refuse(lost.reshape(len(lost), -1).any(axis=1), f"input '{declared.name}' overflows {declared.dtype}")
+        self._refuse(_rows_with(lost), f"input '{declared.name}' overflows {declared.dtype}")
         return cast
 
     def _labels(self, stored: np.ndarray) -> np.ndarray:
@@ -107,11 +126,11 @@ class _Checker:
             case Task.MULTILABEL:
                 if stored.ndim != 2 or stored.shape[1] != self._classes or stored.dtype.kind not in "iub":
                     raise DataFault(f"data.{self._split}: y must be (n, {self._classes}) of 0 and 1")
-                self._refuse(~np.isin(stored, (0, 1)).all(axis=1), "y is neither 0 nor 1")
+                self._refuse(_rows_with(~np.isin(stored, (0, 1))), "y is neither 0 nor 1")
                 return stored.astype(np.int64)
             case _:
                 values = stored.astype(np.float64)
-                self._refuse(~np.isfinite(values).reshape(len(values), -1).all(axis=1), "y is NaN or infinite")
+                self._refuse(_rows_with(~np.isfinite(values)), "y is NaN or infinite")
                 return values
 
     def _class_labels(self, stored: np.ndarray) -> np.ndarray:
@@ -130,6 +149,11 @@ class _Checker:
             shown = ", ".join(str(self._seen + row) for row in rows[:SHOWN_ROWS])
             more = f" and {len(rows) - SHOWN_ROWS} more near there" if len(rows) > SHOWN_ROWS else ""
             raise DataFault(f"data.{self._split}: {what}, at sample {shown}{more}")
+
+
+def _rows_with(flags: np.ndarray) -> np.ndarray:
+    """Which rows (n,) hold a flag; a split may have no rows at all."""
+    return np.asarray(flags.any(axis=tuple(range(1, flags.ndim))))
 
 
 def _preprocess(declared: Input, stored: np.ndarray, *, channels_last: bool) -> np.ndarray:

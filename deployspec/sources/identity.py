@@ -9,7 +9,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployspec.digests import sha256_file, sha256_json, sha256_path
+from deployspec.digests import sha256_json, sha256_path
 from deployspec.errors import SourceFault
 
 if TYPE_CHECKING:
@@ -21,39 +21,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Something that no step makes: `id` as plans name it, the folder its paths start from, its digest."""
+    """Something that no step makes: `id` as plans name it, and each of its files with its own SHA-256.
+
+    Files are named relative to the project, the model's weights first; `entry` is the callable among them, if one is.
+    """
 
     id: str
-    folder: Path
-    sha256: str
+    files: tuple[tuple[str, str], ...]
+    entry: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """One digest for all of it, which changes with any file, its name, or the callable."""
+        return sha256_json([list(self.files), self.entry])
 
 
 def origins(spec: Spec) -> dict[str, Origin]:
     """The model ("model") and every split ("data:test" …) of the spec. Raises SourceFault for a missing file."""
-    folder, found = spec.folder, {}
-    digests = {"source": _digest(spec, spec.model.source), "weights": _digest(spec, spec.model.weights)}
-    found["model"] = Origin(id="model", folder=folder, sha256=sha256_json(digests))
+    parts = [part for part in (spec.model.weights, spec.model.source) if part is not None]
+    found = {"model": _origin(spec, "model", parts)}
     for name, value in spec.data.splits().items():
-        parts = [value] if isinstance(value, str) else list(value)
-        digest = [_digest(spec, part) for part in parts]
-        found[f"data:{name}"] = Origin(id=f"data:{name}", folder=folder, sha256=sha256_json(digest))
+        origin = _origin(spec, f"data:{name}", [value] if isinstance(value, str) else list(value))
+        found[origin.id] = origin
     return found
 
 
-def _digest(spec: Spec, value: str | None) -> object:
-    """The digest of a file or folder; for `module.py:callable` those of every project file it imports."""
-    if value is None:
-        return None
+def _origin(spec: Spec, origin_id: str, parts: list[str]) -> Origin:
+    root = spec.root.resolve()
+    paths = [path for part in parts for path in _files(spec, part)]
+    files = tuple((path.relative_to(root).as_posix(), sha256_path(path)) for path in paths)
+    return Origin(id=origin_id, files=files, entry=next((part for part in parts if ":" in part), ""))
+
+
+def _files(spec: Spec, value: str) -> list[Path]:
+    """The file or folder itself; for `module.py:callable` every project file that it imports, its own first."""
     file, _, name = value.partition(":")
-    path = spec.folder / file
+    path = (spec.folder / file).resolve()
     if not path.exists():
         raise SourceFault(f"{file} does not exist (looked for {path})")
     if not name:
-        return sha256_path(path)
-    files = imported_files(path.resolve(), spec.root.resolve())
-    root = spec.root.resolve()
-    names = {each.relative_to(root).as_posix(): sha256_file(each) for each in files}
-    return {"callable": name, "entry": path.resolve().relative_to(root).as_posix(), "files": names}
+        return [path]
+    return [path, *(each for each in imported_files(path, spec.root.resolve()) if each != path)]
 
 
 def imported_files(entry: Path, root: Path) -> list[Path]:
@@ -83,7 +91,7 @@ def _imports(path: Path, search: Path) -> Iterator[Path]:
             for alias in node.names:
                 yield from _files_of(search, alias.name.split("."))
         elif isinstance(node, ast.ImportFrom):
-            base = search if node.level == 0 else path.parents[node.level - 1]
+            base = search if node.level == 0 else path.parents[min(node.level, len(path.parents)) - 1]
             parts = node.module.split(".") if node.module else []
             yield from _files_of(base, parts)
             for alias in node.names:

@@ -6,9 +6,11 @@ Object arrays are refused: no pickle is ever loaded.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 import zipfile
+import zlib
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,8 +21,12 @@ from deployspec.runners.protocol import read_header
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
 BATCH_BYTES: Final = 4 << 20
+
+# RuntimeError is how zipfile refuses encryption and unknown compression.
+_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError)
 
 Batch = dict[str, np.ndarray]
 """Rows of some samples: one array per input name, and "y" where the split has labels."""
@@ -51,18 +57,18 @@ def read_labels(folder: Path, split: str | tuple[str, str]) -> np.ndarray | None
             return np.asarray(np.load(path, allow_pickle=False))
         with np.load(path, allow_pickle=False) as archive:
             return np.asarray(archive[member]) if member in archive.files else None
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataFault(f"{path.name} cannot be read: {error}") from error
 
 
 def _npz(path: Path, names: tuple[str, ...]) -> Iterator[Batch]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy") for name in archive.namelist()}
+        with zipfile.ZipFile(path) as archive, ExitStack() as opened:
+            members = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
             keys = _keys(path, members, names)
-            streams = {name: archive.open(f"{key}.npy") for name, key in keys.items()}
+            streams = {name: opened.enter_context(archive.open(f"{key}.npy")) for name, key in keys.items()}
             yield from _zip_columns(path, streams)
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataFault(f"{path.name} cannot be read: {error}") from error
 
 
@@ -72,8 +78,8 @@ def _npy_pair(paths: list[Path], names: tuple[str, ...]) -> Iterator[Batch]:
     try:
         with paths[0].open("rb") as samples, paths[1].open("rb") as labels:
             yield from _zip_columns(paths[0], {names[0]: samples, "y": labels})
-    except (OSError, ValueError, EOFError) as error:
-        raise DataFault(f"{paths[0].name} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise DataFault(f"{paths[0].name} with {paths[1].name} cannot be read: {error}") from error
 
 
 def _keys(path: Path, members: set[str], names: tuple[str, ...]) -> dict[str, str]:
@@ -108,8 +114,10 @@ class _Column:
         shape, fortran, self._dtype = read_header(stream)
         if self._dtype.hasobject:
             raise ValueError(f"array '{name}' holds Python objects; save numbers only")
-        if fortran or not shape:
-            raise ValueError(f"array '{name}' must be in C order with one row per sample")
+        if not shape:
+            raise ValueError(f"array '{name}' is a single number; it must have one row per sample")
+        if fortran:
+            raise ValueError(f"array '{name}' is in Fortran order; save numpy.ascontiguousarray of it")
         self.length: int = shape[0]
         self._row = shape[1:]
         self.row_bytes = int(np.prod(self._row, dtype=np.int64)) * self._dtype.itemsize
@@ -125,15 +133,25 @@ class _Column:
 def _callable(folder: Path, split: str, names: tuple[str, ...]) -> Iterator[Batch]:
     """`module.py:callable` yields dicts of the inputs' names (and y), or (x, y) pairs for a single input."""
     file, _, name = split.partition(":")
-    path = (folder / file).resolve()
-    sys.path.insert(0, str(path.parent))
     try:
-        for batch in getattr(importlib.import_module(path.stem), name)():
+        for batch in getattr(_module((folder / file).resolve()), name)():
             yield _as_batch(split, batch, names)
     except DataFault:
         raise
     except Exception as error:
         raise DataFault(f"{split} raised {type(error).__name__}: {error}") from error
+
+
+def _module(path: Path) -> ModuleType:
+    """The file's module, run afresh: another split's file may have the same name, and this worker may hold it."""
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(f"deployspec_split_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _as_batch(split: str, batch: Any, names: tuple[str, ...]) -> Batch:

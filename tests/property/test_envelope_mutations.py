@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sample_reports import DSSE_KEY, envelope, passing
+from sample_reports import CHECKED_AT, DSSE_KEY, envelope, failing, passing
 
-from deployspec.errors import TrustError
+from deployspec.errors import ExitCode, TrustError
 from deployspec.ir import codec
 from deployspec.ir.evidence import EvidenceClass
 from deployspec.ir.verdict import Outcome, Verdict, Waiver
 from deployspec.trust import dsse, strict
+from deployspec.verify import Demands, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAYLOAD = b'{"_type":"small","n":[1,2,3]}'
 SMALL = dsse.sign(PAYLOAD, DSSE_KEY)
@@ -75,6 +79,36 @@ def test_what_strict_json_reads_means_the_same_elsewhere(data: bytes) -> None:
     assert strict.loads(json.dumps(found).encode(), "it") == found
 
 
+STATEMENT: dict[str, Any] = json.loads(dsse.read(envelope(failing(), DSSE_KEY)).payload)
+DEMANDS = Demands(at=CHECKED_AT, keys=(DSSE_KEY.public,))
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of everything inside a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
+    """The JSON value with another one at `path`."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+hostile = st.sampled_from([0, -1, 2**53 - 1, "0", "-1", "0.999999999999", "100000000000000000", "", [], {}, None])
+
+
+@given(st.sampled_from(list(places(STATEMENT))), hostile | json_values)
+def test_a_signed_report_with_anything_in_it_is_judged_or_refused(path: tuple[str | int, ...], value: Any) -> None:
+    outcome = verify(dsse.sign(json.dumps(replaced(STATEMENT, path, value)).encode(), DSSE_KEY), DEMANDS)
+    assert outcome.exit_code in (ExitCode.FAILED, ExitCode.UNTRUSTED)  # what fails is never talked into a release
+
+
 decimals = st.decimals(min_value=-(10**18), max_value=10**18, places=6)
 optional = st.none() | decimals
 verdicts = st.builds(
@@ -114,7 +148,11 @@ def test_a_decimal_that_is_written_is_read(number: Decimal) -> None:
     assert codec.decode(Decimal, text) == number
 
 
-@given(st.from_type(dict[str, Any]) | json_values)
+fields = json_values | st.just("2026-03-31")
+forms = st.fixed_dictionaries(dict.fromkeys(("target", "budget", "reason", "approver", "expires"), fields))
+
+
+@given(forms | json_values)
 def test_decoding_refuses_or_reads_and_never_breaks(value: Any) -> None:
     try:
         found = codec.decode(Waiver, value)

@@ -53,7 +53,7 @@ def test_what_is_proven_is_also_true_of_the_estimate(n: int, hits: int, floor: i
         assert share(min(hits, n), n, floor, confidence=None) is found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(broken=counts, repaired=counts, rest=st.integers(1, 200), limit=st.integers(1, 20), relative=st.booleans())
 def test_a_drop_is_monotone(broken: int, repaired: int, rest: int, limit: int, *, relative: bool) -> None:
     base = RANKS[drop(broken, repaired, rest, limit, relative=relative)]

@@ -30,6 +30,7 @@ from deployspec.ir.evidence import Count, Share
 from deployspec.ir.report import Report, read_time, write_time
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import statement
+from deployspec.report.summary import headline
 from deployspec.trust import dsse, keys
 from deployspec.verify import Demands, State, Verification, read_unverified, verify
 
@@ -234,6 +235,17 @@ class TestContradictions:
     def test_every_doubt_is_told_at_once(self) -> None:
         report = replace(failing(), result=Result.PASSED, expires_at="2026-03-02T00:00:00Z")
         assert set(self.refused(report)) == {"verdicts", "freshness"}
+
+
+def test_a_strict_check_may_fail_on_a_warning() -> None:
+    warned = target_report("server", (budget("size", "< 20 MB", good="< 1 kB"),))
+    report = judged(replace(passing(), targets=(warned, passing().targets[1])))
+    assert report.verdicts[0].verdict is Outcome.WARN
+    assert check(report).exit_code is ExitCode.OK
+    strict = replace(report, result=Result.FAILED)
+    assert check(strict).exit_code is ExitCode.FAILED
+    assert headline(strict) == "NOT RELEASED: 1 of 6 budgets warned, which a strict check refuses: server size"
+    assert not check(replace(passing(), result=Result.FAILED)).holds
 
 
 def test_the_wording_of_a_reason_is_not_evidence() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
-from deployspec.report.figures import plain
+from deployspec.report.figures import counted, plain
 from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
 
 if TYPE_CHECKING:
@@ -43,13 +43,14 @@ def _target(target: TargetReport, verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"\n### {escape(f'{target.name} ({target.format})')}\n"
     if target.artifact:
         yield f"{escape(target.artifact.name)} sha256:{escape(target.artifact.sha256)}\n"
+        yield f"{confidence(target)}\n"
+        yield "| budget | limit | estimate | interval | n | evidence | verdict |"
+        yield "|---|---|---:|---|---:|---|---|"
+        yield from map(_row, verdicts)
     else:
         yield f"**not built: {escape(target.failure)}**\n"
-    yield f"{confidence(target)}\n"
-    yield "| budget | limit | estimate | interval | n | evidence | verdict |"
-    yield "|---|---|---:|---|---:|---|---|"
-    yield from map(_row, verdicts)
-    explained = reasons(verdicts)
+        yield f"so {counted(len(verdicts), 'budget')} could not be measured"
+    explained = reasons(target, verdicts)
     if explained:
         yield ""
     yield from (f"- {escape(f'{figures.outcome(each)} {each.budget}: {each.reason}')}" for each in explained)

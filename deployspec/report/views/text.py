@@ -12,7 +12,7 @@ from rich.text import Text
 
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
-from deployspec.report.figures import plain
+from deployspec.report.figures import counted, plain
 from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ def _target(console: Console, target: TargetReport, verdicts: Sequence[Verdict])
     console.print(Text(plain(f"{target.name} ({target.format})"), style="bold"), Text(confidence(target), style="dim"))
     if target.artifact:
         console.print(Text(plain(f"{target.artifact.name} sha256:{target.artifact.sha256}"), style="dim"))
+        console.print(_table(verdicts) if console.width >= WIDE else _list(verdicts))
     else:
         console.print(Text(plain(f"not built: {target.failure}"), style="bold red"))
-    console.print(_table(verdicts) if console.width >= WIDE else _list(verdicts))
-    for each in reasons(verdicts):
+        console.print(Text(f"so {counted(len(verdicts), 'budget')} could not be measured"))
+    for each in reasons(target, verdicts):
         said = Text(plain(f"{figures.outcome(each)} {each.budget}: {each.reason}"))
         console.print(Padding(said, (0, 0, 0, 2)))
 

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sample_evidence import budget, outcomes, quality, table, verdict
+from sample_evidence import budget, outcomes, quality, rules, table, verdict
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, xlogy
 
 from deployspec.ir.verdict import Outcome
+from deployspec.judge import SplitSupport, decidable, unconditional
 from deployspec.judge.paired import Paired, _edge, p_value_above, p_value_below
 from deployspec.judge.unconditional import nuisance_range, p_value, score
 
@@ -46,6 +47,13 @@ def brute_force(b: int, c: int, n: int, limit: float, rho: float) -> float:
 )  # fmt: skip
 def test_the_p_value_is_that_of_brute_force(b: int, c: int, n: int, limit: float, rho: float) -> None:
     assert p_value(b, c, n, limit, rho) == pytest.approx(brute_force(b, c, n, limit, rho), abs=2e-4)
+
+
+def test_what_a_sum_leaves_out_only_makes_the_p_value_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = p_value.__wrapped__(5, 2, 200, 0.1)
+    monkeypatch.setattr(unconditional, "_REACH_SD", 0.5)
+    monkeypatch.setattr(unconditional, "_REACH", 0.0)
+    assert p_value.__wrapped__(5, 2, 200, 0.1) > whole
 
 
 def test_without_discordant_pairs_the_p_value_is_the_chance_of_none_broken() -> None:
@@ -128,6 +136,25 @@ def test_a_bound_is_where_the_test_ceases_to_reject(b: int, c: int, n: int, *, r
 def test_tables_at_the_edge_have_bounds(counts: tuple[int, int, int], bounds: tuple[str, str]) -> None:
     figure = Paired(*counts, LIMIT).figure(0.05)
     assert Decimal(bounds[0]) <= figure.lower <= figure.estimate <= figure.upper <= Decimal(bounds[1])
+
+
+@pytest.mark.parametrize("unit", ["pp", "%"])
+@pytest.mark.parametrize(
+    ("broken", "limit", "expected"),
+    [
+        (3, "< 100", "pass"),
+        (3, "< 250", "pass"),
+        (10, "< 100", "inconclusive"),
+        (10, "<= 100", "pass"),
+        (3, "< -250", "fail"),
+    ],
+)
+def test_limits_at_and_beyond_what_a_drop_can_be(unit: str, broken: int, limit: str, expected: str) -> None:
+    pair = table([[1]], "a", paired=(outcomes(10 - broken, broken, 0, 0),))
+    asked = budget("accuracy_drop", f"{limit} {unit}")
+    assert verdict(asked, [quality(pair)]).verdict.value == expected
+    (told,) = decidable([asked], {"test": SplitSupport(n=10, per_class={})}, rules())
+    assert told.passable is ("-" not in limit)
 
 
 def test_a_relative_drop_is_the_test_among_those_that_either_gets_right() -> None:

@@ -34,10 +34,26 @@ def test_a_verdict_carries_figure_limit_and_evidence() -> None:
         "%",
     )
     assert (found.n, found.evidence, found.estimate) == (45, EvidenceClass.HOST, Decimal("0.911111"))
-    assert found.lower == Decimal("0.807815")
+    assert found.lower == Decimal("0.808023")
     assert found.reason.startswith(
-        "recall of class '3': 41 of 45; at 95 % confidence at least 80.78 % and at most 96.9 %, the floor is 85 %"
+        "recall of class '3': 41 of 45; at 95 % confidence at least 80.8 % and at most 96.91 %, the floor is 85 %"
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "said"),
+    [
+        ("accuracy", ">= 90 %", "accuracy: 180 of 182; at 95 % confidence at least 96.58 %, the floor is 90 %"),
+        ("accuracy", ">= 99.9 %", "accuracy: 180 of 182; at 95 % confidence at most 99.81 %, the floor is 99.9 %"),
+        (
+            "accuracy_drop",
+            "< 3 pp",
+            "0 broken and 0 repaired of 182 samples; at 95 % confidence at most 1.64 pp, the ceiling is 3 pp",
+        ),
+    ],
+)
+def test_the_reason_tells_the_bound_that_decided(metric: str, limit: str, said: str) -> None:
+    assert verdict(budget(metric, limit), [quality(GOOD)]).reason.endswith(said)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(19_999_999, Outcome.PASS), (20_000_000, Outcome.FAIL)])

@@ -23,7 +23,12 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fault(spec: Path, *path: str | int, **more: object) -> Diagnostic:
-    facts = {"file": spec, "code": "unknown-budget", "message": "unknown budget 'sise'", "help": "perhaps you meant 'size'"}
+    facts: dict[str, object] = {
+        "file": spec,
+        "code": "unknown-budget",
+        "message": "unknown budget 'sise'",
+        "help": "perhaps you meant 'size'",
+    }
     return Diagnostic(path=path, **(facts | more))  # type: ignore[arg-type]
 
 
@@ -60,12 +65,18 @@ def test_a_long_line_is_cut_around_its_caret(spec: Path) -> None:
     assert line[caret.index("^") :].startswith('"x"')
 
 
+def test_a_message_without_end_is_cut(spec: Path) -> None:
+    text = render.render([fault(spec, message="x" * 10_000, help="y" * 10_000)])
+    assert len(text) < 1000
+    assert "…" in text
+
+
 def test_a_github_annotation_has_its_place_and_is_escaped(spec: Path) -> None:
     note = fault(spec, "budgets", "sise", severity=Severity.NOTE, message="100 %\nof it", help="")
     assert render.as_github([fault(spec, "budgets", "sise"), note]) == (
         "::error file=specs/a%2Cb.toml,title=unknown-budget,line=11,col=1,endColumn=5"
         "::unknown budget 'sise'; perhaps you meant 'size'\n"
-        "::notice file=specs/a%2Cb.toml,title=unknown-budget,line=11,col=1,endColumn=5::100 %25%0Aof it\n"
+        "::notice file=specs/a%2Cb.toml,title=unknown-budget,line=11,col=1,endColumn=5::100 %25�of it\n"
     )
 
 

@@ -30,7 +30,9 @@ SHAPE_FAULTS = [
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
-    assert json.loads(SCHEMA.read_text()) == json_schema(), "run: deployspec schema --out schemas/deployspec-1.schema.json"
+    assert json.loads(SCHEMA.read_text()) == json_schema(), (
+        "run: deployspec schema --out schemas/deployspec-1.schema.json"
+    )
 
 
 def test_it_is_a_schema() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,10 @@ import pytest
 from deployspec.ir.spec import Constraint, Text
 from deployspec.parse import shape
 from deployspec.parse.faults import Faults
+
+
+class Colour(StrEnum):
+    RED = "red"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,7 @@ class Outer:
     real: float = 0.0
     exact: Literal["point"] | Decimal | None = None
     choice: Literal["a", "b"] = "a"
+    colour: Colour = Colour.RED
     many: tuple[int, ...] = ()
     pair: tuple[float, float] | None = None
     day: date | None = None
@@ -44,6 +50,7 @@ def read(raw: dict[str, Any]) -> tuple[Outer | None, list[tuple[str, tuple[str |
 def test_sound_values_are_read() -> None:
     raw = {
         "text": "t", "flag": True, "whole": 2, "real": Decimal("0.5"), "exact": Decimal("0.95"), "choice": "b",
+        "colour": "red",
         "many": [1, 2], "pair": [1, Decimal("2.5")], "day": date(2026, 1, 1), "inner": {"size": 3}, "named": {"n": {}},
     }  # fmt: skip
     value, found = read(raw)
@@ -61,6 +68,7 @@ def test_sound_values_are_read() -> None:
     [
         ("text", 3), ("text", True), ("text", date(2026, 1, 1)), ("flag", 1), ("flag", "true"), ("whole", True),
         ("whole", Decimal("1.0")), ("whole", "1"), ("real", "0.5"), ("real", True), ("exact", True), ("choice", 1),
+        ("colour", 1),
         ("many", 1), ("many", "ab"), ("day", "2026-01-01"), ("day", datetime(2026, 1, 1)), ("day", time(1)),  # noqa: DTZ001
         ("inner", []), ("inner", "x"), ("named", []),
     ],
@@ -77,6 +85,7 @@ def test_nothing_is_coerced(key: str, raw: object) -> None:
         ("whole", -1, "illegal-value", ("whole",)),
         ("choice", "c", "illegal-value", ("choice",)),
         ("exact", "dot", "illegal-value", ("exact",)),
+        ("colour", "blue", "illegal-value", ("colour",)),
         ("pair", [1], "wrong-length", ("pair",)),
         ("many", [1, "2", 3], "wrong-type", ("many", 1)),
         ("inner", {"siez": 1}, "unknown-key", ("inner", "siez")),
@@ -92,4 +101,4 @@ def test_every_fault_is_told_and_the_rest_is_read_on() -> None:
     value, found = read({"flag": 1, "choice": "c", "whole": 7, "extra": 0, "many": [1, "x"]})
     assert {code for code, _ in found} == {"wrong-type", "illegal-value", "unknown-key", "missing-key"}
     assert value is not None
-    assert (value.whole, value.many, value.choice) == (7, (1,), "a")
+    assert (value.whole, value.many, value.choice) == (7, (), "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -126,3 +127,39 @@ def test_what_cannot_be_read_is_a_fault(tmp_path: Path, path: str) -> None:
     with pytest.raises(SpecFaults) as caught:
         parse_spec(tmp_path / path)
     assert [each.code for each in caught.value.faults] == ["unreadable"]
+
+
+HEAD = """
+deployspec = 1
+[model]
+name = "m"
+source = "m.py:build"
+[[model.inputs]]
+name = "x"
+shape = [1]
+[data]
+test = "test.npz"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("[budgets]\n" + "".join(f"latency_{i} = 1\n" for i in range(50_000)), {"unknown-budget", "too-many-faults"}),
+        (
+            f'[task]\nkind = "classification"\nlabels = {[f"a{i}" for i in range(1000)]}\n[budgets]\nf1 = "> 1 %"\n'
+            + "".join(f'[targets.t{i}]\nformat = "tflite"\n' for i in range(1001)),
+            {"too-many-budgets"},
+        ),
+        (f"policy.extends = {['deployspec:mobile'] * 40_000}\n", {"repeated-name", "too-many-faults"}),
+    ],
+    ids=["names", "classes times targets", "policies"],
+)
+def test_the_work_is_bounded_whatever_the_text(tmp_path: Path, text: str, codes: set[str]) -> None:
+    (tmp_path / "m.py").touch()
+    (tmp_path / "spec.toml").write_text(text + HEAD if text.startswith("policy") else HEAD + text)
+    start = time.process_time()
+    with pytest.raises(SpecFaults) as caught:
+        parse_spec(tmp_path / "spec.toml")
+    assert {each.code for each in caught.value.faults} == codes
+    assert time.process_time() - start < 10

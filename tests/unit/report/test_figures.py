@@ -35,7 +35,8 @@ def verdict(unit: Dimension = Dimension.SHARE, **fields: Any) -> Verdict:
         (Dimension.DROP, "0.0123", "1.2 pp"),
         (Dimension.CHANGE, "-0.05", "-5.0 pp"),
         (Dimension.TIME, "3.1049", "3.10 ms"),
-        (Dimension.TIME, "0.04125", "0.0412 ms"),
+        (Dimension.TIME, "0.04125", "41.2 us"),
+        (Dimension.TIME, "0.412", "0.412 ms"),
         (Dimension.TIME, "1234.5", "1,234 ms"),
         (Dimension.ENERGY, "50", "50.0 mJ"),
         (Dimension.COUNT, "1234", "1,234"),
@@ -57,6 +58,7 @@ def test_estimates(unit: Dimension, value: str, text: str) -> None:
         (Dimension.TIME, {"lower": "3.0871", "upper": "3.1541"}, "3.08 to 3.16 ms"),
         (Dimension.TIME, {"lower": "3.0871"}, "at least 3.08 ms"),
         (Dimension.TIME, {"upper": "3.1541"}, "at most 3.16 ms"),
+        (Dimension.TIME, {"lower": "0.00636", "upper": "0.137"}, "0.00636 to 0.137 ms"),
         (Dimension.BYTES, {"lower": "900", "upper": "1200"}, "0.900 to 1.20 kB"),
         (Dimension.SHARE, {}, "-"),
     ],
@@ -79,6 +81,10 @@ def test_a_waiver_does_not_hide_what_it_covers() -> None:
 def test_both_bands_are_shown() -> None:
     assert figures.limit(verdict(good="1 MB")) == "< 20 MB (good < 1 MB)"
     assert figures.limit(verdict()) == "< 20 MB"
+
+
+def test_counted_nouns() -> None:
+    assert [figures.counted(n, "budget") for n in (0, 1, 1250)] == ["0 budgets", "1 budget", "1,250 budgets"]
 
 
 def test_support_and_evidence() -> None:

@@ -1,0 +1,41 @@
+"""Measures every speed that the README claims, as a ratio within this run: `python benches/run.py [--only NAME …]`.
+
+Exits 1 when a bar is missed. Seconds differ from machine to machine and from hour to hour, ratios much less.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from checking import again, check
+from claim import COLUMNS, Claim
+from evaluation import memory, throughput
+from language import thousand, validate
+
+BENCHES = {each.__name__: each for each in (validate, thousand, check, again, throughput, memory)}
+
+
+def main() -> int:
+    """Run what was asked for, print a line as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=BENCHES, metavar="NAME", help=", ".join(BENCHES))
+    chosen = parser.parse_args().only or BENCHES
+    print(line(COLUMNS))
+    held = [told(claim) for name in chosen for claim in BENCHES[name]()]
+    return 0 if all(held) else 1
+
+
+def told(claim: Claim) -> bool:
+    """Print the claim; whether it holds."""
+    print(line(claim.row()), flush=True)
+    return claim.holds
+
+
+def line(cells: Iterable[str]) -> str:
+    """Cells of a table whose rows come one by one."""
+    name, *figures, state = cells
+    return f"{name:<58}" + "".join(f"{figure:>12}" for figure in figures) + f"  {state}".rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""A runner's process on this machine: started once, its runtime imported, given one job after the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deployspec.lanes.program import ProgramFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GRACE_S: Final = 5
+"""How long after its own watchdog a runner may still be alive before it is ended."""
+
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XNNPACK_NUM_THREADS")
+_ENDED_BY_ITS_WATCHDOG: Final = 128 + signal.SIGALRM
+
+
+class LiveRunner:
+    """Runs `protocol.py` with the first of `scripts`, copies of which lie in a folder of their own.
+
+    It begins to import its runtime at once and forks a child for each repetition of a job, so that programs
+    share nothing but the import.
+    """
+
+    def __init__(self, scripts: Sequence[Path]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="deployspec-runner-")
+        copies = [Path(shutil.copy(script, self._folder.name)) for script in scripts]
+        self._log = Path(self._folder.name, "runner.log")
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "protocol.py", copies[0].stem],
+                cwd=self._folder.name,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def do(self, folder: Path, nonce: str, time_limit_s: int, log: Path | None = None) -> str:
+        """The lines that answer the job in `folder`, up to the one with `nonce`; what is said beside goes to `log`.
+
+        Raises ProgramFailed when the runner hangs or ends, which leaves nothing but to close it.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        watch = threading.Timer(time_limit_s + GRACE_S, self._end)
+        watch.start()
+        lines: list[str] = []
+        said_before = len(self._said())
+        try:
+            with suppress(BrokenPipeError):  # it has ended already: so will its answer
+                print(folder, file=self._process.stdin, flush=True)
+            for line in self._process.stdout:
+                lines.append(line)
+                if nonce in line:
+                    return "".join(lines)
+            hung = not watch.is_alive() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
+        finally:
+            watch.cancel()
+            if log is not None:
+                with log.open("ab") as stream:
+                    stream.write(self._said()[said_before:])
+        raise ProgramFailed(f"no answer within {time_limit_s} s" if hung else self._how_it_ended())
+
+    def _said(self) -> bytes:
+        """All that the runner and its children wrote to standard error."""
+        return self._log.read_bytes()
+
+    def close(self) -> None:
+        """End the runner and the child that it waits for."""
+        self._end()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
+        """Tell it to end, which takes its child with it; insist after a while."""
+        self._process.terminate()
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _how_it_ended(self) -> str:
+        code = self._process.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        lines = [line for line in self._said().decode(errors="replace").splitlines() if line.strip()]
+        return f"the runner {how} before its closing line" + (f": {lines[-1].strip()}" if lines else "")
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not _secret(key)}
+    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _secret(name: str) -> bool:
+    return name.startswith("DEPLOYSPEC_KEY") or any(word in name for word in ("TOKEN", "SECRET", "PASSWORD"))

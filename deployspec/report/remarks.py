@@ -1,0 +1,62 @@
+"""What a reader should know beside the verdicts: each remark is one line, and decides nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deployspec import registry
+from deployspec.ir.artifact import Done
+from deployspec.ir.evidence import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.plan import Plan
+    from deployspec.ir.spec import Spec
+
+
+def remarks(
+    spec: Spec, plan: Plan, results: Mapping[str, StepResult], measurements: Sequence[Measurement]
+) -> tuple[str, ...]:
+    """Steps that failed, values outside the declared range, timings used again or disturbed, deprecated formats."""
+    return (
+        *_failures(plan, results),
+        *_ranges(spec, results),
+        *_timings(measurements),
+        *_formats(spec),
+    )
+
+
+def _failures(plan: Plan, results: Mapping[str, StepResult]) -> Iterator[str]:
+    for step in plan.steps:
+        result = results[step.id]
+        if not isinstance(result, Done) and result.blocked_by is None:
+            yield f"step '{result.step}' failed: {result.reason}"
+
+
+def _ranges(spec: Spec, results: Mapping[str, StepResult]) -> Iterator[str]:
+    for split in spec.data.splits():
+        data = results.get(f"data.{split}")
+        if isinstance(data, Done) and data.facts["out_of_range"]:
+            count, n = data.facts["out_of_range"], data.facts["samples"]
+            yield f"data.{split}: {count} of {n} samples have values outside the declared range"
+
+
+def _timings(measurements: Sequence[Measurement]) -> Iterator[str]:
+    for each in measurements:
+        if each.name != "load":  # one figure stands for all that the same processes gave
+            continue
+        if each.note:
+            yield f"{each.target}: latency {each.note}"
+        if isinstance(each.statistic, Processes) and any(each.statistic.contended):
+            disturbed, n = sum(each.statistic.contended), len(each.statistic.contended)
+            yield f"{each.target}: the machine disturbed {disturbed} of {n} timed processes"
+
+
+def _formats(spec: Spec) -> Iterator[str]:
+    for name in dict.fromkeys(target.format for target in spec.targets):
+        remark = registry.load(registry.Family.TARGETS, name).remark
+        if remark:
+            yield f"{name}: {remark}"

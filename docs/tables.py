@@ -1,0 +1,262 @@
+"""The tables of the documentation, each from the code that it describes."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import tomllib
+import types
+import typing
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from words import KEYS, NOT_MEASURED, OPTIONS, PREDICATE, RESOLVED, STATISTICS
+
+from deployspec import registry
+from deployspec.ir.budget import ANY_TASK, BUDGETS, BudgetKind, Keys, Method
+from deployspec.ir.codec import camel
+from deployspec.ir.rules import EvidenceClass
+from deployspec.parse import budgets as limits
+from deployspec.parse import policy
+from deployspec.registry import Family
+from deployspec.units import UNITS, Dimension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Words = dict[object, str]
+"""What a scalar type is called; None stands for a table."""
+
+TOML: Final[Words] = {
+    str: "text", bool: "true or false", int: "whole number", float: "number", Decimal: "number", date: "date",
+    None: "table",
+}  # fmt: skip
+JSON: Final[Words] = TOML | {Decimal: "decimal text", date: "text", None: "object"}
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def language() -> str:
+    """Every table of a spec with its keys, types and defaults."""
+    return "\n\n".join(
+        f"### `{title}`\n\n" + table(("key", "type", "default", "meaning"), _keys(title, kind, meanings))
+        for title, (kind, meanings) in KEYS.items()
+    )
+
+
+def _keys(title: str, kind: type, meanings: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    hints = typing.get_type_hints(kind)
+    _expect_all(kind, meanings)
+    for field in dataclasses.fields(kind):
+        default = RESOLVED.get((title, field.name)) or _default(field)
+        yield f"`{field.name}`", in_words(hints[field.name]), default, meanings[field.name]
+
+
+def _expect_all(kind: type, meanings: dict[str, str]) -> None:
+    names = [field.name for field in dataclasses.fields(kind)]
+    if names != list(meanings):
+        raise ValueError(f"{kind.__name__} has the keys {names}, and docs/words.py tells of {list(meanings)}")
+
+
+def in_words(hint: Any, words: Words = TOML) -> str:
+    """A type hint as a reader of TOML (or JSON) would say it."""
+    args = typing.get_args(hint)
+    match typing.get_origin(hint):
+        case typing.Literal:
+            return ", ".join(f"`{each}`" for each in args)
+        case typing.Union | types.UnionType:
+            return " or ".join(dict.fromkeys(in_words(each, words) for each in args if each is not types.NoneType))
+        case origin if origin is tuple and args[-1] is Ellipsis:
+            return f"array of {_plural(in_words(args[0], words))}"
+        case origin if origin is tuple:
+            return f"[{', '.join(in_words(each, words) for each in args)}]"
+        case origin if origin is dict or dataclasses.is_dataclass(hint):
+            return words[None]
+        case _ if isinstance(hint, type) and issubclass(hint, Enum):
+            return words[str]
+        case _:
+            return words[hint]
+
+
+def _plural(word: str) -> str:
+    return word if word.endswith(("text", "]")) else f"{word}s"
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "required" if field.default_factory is dataclasses.MISSING else "empty"
+    if field.default in (None, ()) or isinstance(field.default, tuple):
+        return "none"
+    return f"`{field.default!r}`".replace("'", '"').replace("True", "true").replace("False", "false")
+
+
+def units() -> str:
+    """The legal units of each dimension."""
+    named = {each: [unit for unit in UNITS[each] if unit] for each in Dimension}
+    rows = ((each.name.lower(), ", ".join(f"`{unit}`" for unit in have)) for each, have in named.items() if have)
+    return table(("of", "units"), rows)
+
+
+def budgets() -> str:
+    """Every built-in budget."""
+    head = ("budget", "unit", "better", "of", "evidence", "measured from", "method", "here", "meaning")
+    return table(head, map(_budget, BUDGETS.values()))
+
+
+def _budget(kind: BudgetKind) -> tuple[str, ...]:
+    return (
+        f"`{kind.name}`",
+        _unit(kind.dimension),
+        "smaller" if kind.ceiling else "larger",
+        _concerns(kind),
+        kind.kind.value,
+        f"`{kind.measured_from}`",
+        f"[{kind.method.value}](judging.md#{kind.method.value})",
+        "no" if kind.name in NOT_MEASURED else "yes",
+        kind.meaning,
+    )
+
+
+def _unit(dimension: Dimension) -> str:
+    """The base unit, in which reports tell the figure."""
+    match dimension:
+        case Dimension.FLAG:
+            return "true"
+        case Dimension.COUNT | Dimension.NUMBER:
+            return "none"
+        case Dimension.DROP:
+            return "pp, %"
+        case Dimension.CHANGE:
+            return "pp"
+        case _:
+            return dimension.value
+
+
+def _concerns(kind: BudgetKind) -> str:
+    parts = ["each class"] if kind.keys is Keys.CLASSES else []
+    parts += [] if kind.tasks == ANY_TASK else [", ".join(sorted(kind.tasks))]
+    parts += [", ".join(kind.formats)] if kind.formats else []
+    return "; ".join(parts) or "all"
+
+
+def formats() -> str:
+    """The formats that this version builds, and those that the language names beside."""
+    rows = []
+    for name in registry.names(Family.TARGETS):
+        plugin = registry.load(Family.TARGETS, name)
+        edges, runner = plugin().lowerings(), plugin().runner()
+        sources = sorted({edge.takes for edge in edges} - {plugin.form})
+        schemes = [f"`{edge.realises}`{' (calibrated)' if edge.needs else ''}" for edge in edges if edge.realises]
+        made_of = ", ".join(f"`{each}`" for each in sources)
+        options = ", ".join(f"`{each}`" for each in registry.options(Family.TARGETS, name))
+        runtime = ", ".join(each for each in runner.toolchain.distributions if each != "safetensors")
+        rows.append((f"`{name}`", made_of, ", ".join(["float32", *schemes]), options or "none", runtime))
+    planned = ", ".join(f"`{each}`" for each in registry.PLANNED[Family.TARGETS])
+    later = f"\n\nIn the language and not built in this version: {planned}. A spec that asks for one is told so."
+    return table(("format", "from", "schemes", "options", "measured in"), rows) + (later if planned else "")
+
+
+def options() -> str:
+    """The options of each format and pass."""
+    rows = []
+    for family, word in ((Family.TARGETS, "format"), (Family.PASSES, "pass")):
+        for name in registry.names(family):
+            plugin = registry.load(family, name)
+            hints, told = typing.get_type_hints(plugin), _attribute_docs(plugin)
+            rows += [
+                (f"{word} `{name}`", f"`{field.name}`", in_words(hints[field.name]), _default(field), told.get(field.name) or OPTIONS.get((name, field.name), ""))
+                for field in dataclasses.fields(plugin)
+            ]
+    return table(("of", "option", "type", "default", "meaning"), rows)
+
+
+def _attribute_docs(plugin: type) -> dict[str, str]:
+    """The strings that follow a plug-in's fields in its source."""
+    body = ast.parse(inspect.getsource(plugin)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    pairs = zip(body.body, body.body[1:], strict=False)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairs
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }  # fmt: skip
+
+
+def policies() -> str:
+    """The packaged policies with their budgets."""
+    rows = []
+    for name in policy.packaged():
+        held = tomllib.loads((policy.FOLDER / f"{name.removeprefix(policy.PACKAGED)}.toml").read_text())
+        demanded = "<br>".join(f"`{key}` {_said(each)}" for key, each in held["budgets"].items())
+        lacking = ", ".join(f"`{key}`" for key in held["budgets"] if key in NOT_MEASURED)
+        rows.append((f"`{name}`", held["description"], demanded, f"no: {lacking} is not measured" if lacking else "yes"))
+    return table(("policy", "for", "budgets", "can release here"), rows)
+
+
+def _said(limit: Any) -> str:
+    match limit:
+        case {"good": good, "limit": outer}:
+            return f"good {good}, limit {outer}"
+        case {"*": each}:
+            return f"of each class: {_said(each)}"
+        case True:
+            return "true"
+        case _:
+            return str(limit)
+
+
+def evidence_classes() -> str:
+    """The classes of evidence, best first."""
+    meanings = {
+        EvidenceClass.DEVICE: "the device that the target names",
+        EvidenceClass.EMULATOR: "an emulator of it; counts for quality, never for time, memory or energy",
+        EvidenceClass.HOST: "this machine's CPU runs the artifact in the vendor's runtime",
+        EvidenceClass.REFERENCE: "an evaluator that is not the vendor's runtime",
+        EvidenceClass.STATIC: "read from the artifact's bytes, or counted in the data",
+        EvidenceClass.CLAIMED: "handed in by others without a signature that counts",
+    }
+    given = {EvidenceClass.HOST, EvidenceClass.STATIC}
+    rows = ((f"`{each}`", meanings[each], "yes" if each in given else "no") for each in EvidenceClass)
+    return table(("class", "where the figure comes from", "given here"), rows)
+
+
+def methods() -> str:
+    """Which budgets each method judges."""
+    rows = []
+    for method in Method:
+        judged = [f"`{kind.name}`" for kind in BUDGETS.values() if kind.method is method]
+        rows.append((f"[{method.value}](#{method.value})", ", ".join(judged)))
+    return table(("method", "budgets"), rows)
+
+
+def predicate() -> str:
+    """The report's predicate, part by part."""
+    parts = [
+        f"### {title}\n\n" + table(("field", "type", "meaning"), _fields(kind, meanings))
+        for title, (kind, meanings) in PREDICATE.items()
+    ]
+    return "\n\n".join([*parts, _statistics()])
+
+
+def _fields(kind: type, meanings: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    hints = typing.get_type_hints(kind)
+    _expect_all(kind, meanings)
+    for name, meaning in meanings.items():
+        yield f"`{camel(name)}`", "object" if name == "statistic" else in_words(hints[name], JSON), meaning
+
+
+def _statistics() -> str:
+    rows = (
+        (f"`{name}`", ", ".join(f"`{camel(field.name)}`" for field in dataclasses.fields(kind)), meaning)
+        for name, (kind, meaning) in STATISTICS.items()
+    )
+    return "### `statistic`\n\n" + table(("kind", "fields", "meaning"), rows)
+
+

@@ -1,0 +1,232 @@
+"""What the code has no words for: the meaning of each key of a spec and of each field of a report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deployspec.ir import evidence, report, spec, verdict
+from deployspec.parse import document
+
+NOT_MEASURED: Final = frozenset(
+    {
+        "parameters", "macs", "undelegated_ops", "energy", "churn", "stable", "leakage", "near_duplicates", "drift_psi",
+        "split_uses",
+    }
+)  # fmt: skip
+"""Budgets that are judged `not_measured` in this version; tests/e2e/test_docs_walk.py holds them against a run."""
+
+KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
+    "[model]": (
+        spec.Model,
+        {
+            "name": "the artifact files carry it",
+            "version": "the model's own version, for the report",
+            "source": "`file.py:callable`, or one self-contained file; see [Sources](#sources)",
+            "framework": "what a callable returns; a file says it by its kind",
+            "weights": "`.safetensors`, or a state_dict that is loaded with `weights_only`; for a callable only",
+            "sha256": "pins `weights`, else the source's file; another digest is exit 5 before anything runs",
+            "inputs": "`[[model.inputs]]`, in the order of the model's arguments",
+            "outputs": "`[[model.outputs]]`; may be left out where there is one",
+        },
+    ),
+    "[[model.inputs]]": (
+        spec.Input,
+        {
+            "name": "also the name of its array in a split that holds several",
+            "shape": "the first entry is the batch; text is a symbolic dimension",
+            "dtype": "of what the model takes",
+            "range": "legal values after preprocessing; samples outside are counted in the report",
+            "preprocess": "how stored samples become the model's, alike for the reference and every artifact",
+        },
+    ),
+    "preprocess": (
+        spec.Preprocess,
+        {
+            "scale": "a stored sample becomes `(x · scale − mean) / std`",
+            "mean": "one number, or one a channel",
+            "std": "one number, or one a channel; never 0",
+            "layout": "layout of the stored samples, where it differs from the model's",
+        },
+    ),
+    "[[model.outputs]]": (
+        spec.Output,
+        {"name": "budgets and the contract speak of it by this name", "kind": "what the numbers are"},
+    ),
+    "[task]": (
+        spec.TaskTable,
+        {
+            "kind": "what the scored output means; quality is measured for classification and binary in this version",
+            "output": "the output that is scored; required where there are several",
+            "labels": "the classes, in the order of the outputs",
+            "positive": "binary: the class that a bare `recall`, `precision` or `f1` speaks of",
+            "threshold": "binary: on the positive class's probability",
+            "tolerance": "values: agreement is a difference of at most this share of the reference's spread",
+        },
+    ),
+    "[metrics.NAME]": (
+        spec.Metric,
+        {
+            "source": "`file.py:callable`; read, not run in this version: its budgets are `not_measured`",
+            "better": "`lower` gives the budgets NAME and NAME_rise, `higher` NAME and NAME_drop",
+            "aggregate": "how per-sample scores become one figure",
+        },
+    ),
+    "[data]": (
+        spec.Data,
+        {
+            "train": "what the model learned from",
+            "calibration": "static quantization takes its ranges from it; its first 16 samples probe every artifact",
+            "tuning": "for choosing among candidates",
+            "test": "every quality figure is taken on it",
+            "field": "captured where the model runs; budgets name it as `field.NAME`",
+        },
+    ),
+    "[evidence]": (
+        document.EvidenceTable,
+        {
+            "confidence": 'one-sided, in [0.5, 1); `"point"` compares bare estimates, and the report says so',
+            "quality": "the least class that counts",
+            "latency": "the least class that counts; an emulator never does",
+            "memory": "the least class that counts; an emulator never does",
+            "energy": "the least class that counts; an emulator never does",
+            "accept": "which evidence of others counts; nothing is imported in this version",
+            "min_support": "fewer test samples of a class make its figures inconclusive",
+            "seed": "of every draw: probes and resampled bounds",
+        },
+    ),
+    "[report]": (document.ReportTable, {"valid": 'how long the report holds, e.g. `"90 d"` (s, min, h, d); without it, no end'}),
+    "[policy]": (document.PolicyTable, {"extends": "policies that this spec may tighten and never loosen: packaged ones or paths"}),
+    "[targets.NAME]": (
+        document.TargetTable,
+        {
+            "format": "what ships; each format adds [options of its own](#formats-and-passes)",
+            "device": "the device that must measure; in this version none does, so its timing is `not_measured`",
+            "time_limit": 'of each step, and of timing this target (s, min, h, d)',
+            "passes": "`{ pass = NAME, … }` in order",
+            "budgets": "laid over the common `[budgets]`, key by key",
+        },
+    ),
+    "[[waivers]]": (
+        document.WaiverTable,
+        {
+            "target": "its name",
+            "budget": "one budget, spelled as reports do: `recall.3`, `field.accuracy_drop`",
+            "reason": "why it is accepted",
+            "approver": "who accepts it",
+            "expires": "holds through the end of that day, UTC",
+        },
+    ),
+}  # fmt: skip
+"""Every table of the language: the class that the parser reads it with, and what each key means."""
+
+PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
+    "The predicate": (
+        report.Report,
+        {
+            "result": "`passed`, `failed` or `unproven`: what the verdicts together mean",
+            "model": "`[model] name`",
+            "model_version": "`[model] version`",
+            "spec": "the spec's file name and the digest of its bytes",
+            "sources": "the model's files, weights first, by their path in the project; a callable's are all project files it imports",
+            "data": "the files of each split, `SPLIT: FILE`, likewise",
+            "policies": "each policy that the spec extends, with the digest of its bytes",
+            "targets": "what was promised, and how it was to be proven",
+            "measurements": "the evidence, as statistics that suffice to judge it again",
+            "verdicts": "one for each budget of each target, in order",
+            "waivers": "every waiver of the spec, used or not",
+            "steps": "each step of the plan as it ran",
+            "tools": "`[name, version]` of deployspec and of every distribution that a step ran on",
+            "machine": "the facts of the machine that measured",
+            "findings": "remarks, a line each; they decide nothing",
+            "checked_at": "RFC 3339 in UTC, to the second, with a `Z`",
+            "expires_at": "likewise; empty: no end",
+            "left_out": "targets of the spec that `--target` left out",
+        },
+    ),
+    "`targets[]`": (
+        report.TargetReport,
+        {
+            "name": "as in the spec",
+            "format": "as in the spec",
+            "budgets": "each with `metric`, `label`, `onField`, `limit` (`comparator`, `limit` in the base unit, `relative`, "
+            "`text`), `good`, `ceiling`, `dimension`",
+            "rules": "`confidence` (null: point), `least` class for each kind of evidence, `minSupport`, `seed`",
+            "steps": "ids of its steps",
+            "artifact": "the file's or folder's bare name and digest; null when it could not be built",
+            "failure": "why it could not be built, else empty",
+        },
+    ),
+    "`measurements[]`": (
+        evidence.Measurement,
+        {
+            "target": "the target's name",
+            "name": "what budgets are [measured from](spec.md#every-budget)",
+            "statistic": "its `kind` tells its form, below",
+            "evidence": "[the class](judging.md#evidence-classes)",
+            "split": "`test` or `field`, where data decides it",
+            "runtime": "name and version of what ran the artifact",
+            "samples_sha256": "digest of the raw samples, which stay in the store",
+            "measured_at": "when timing began, else empty",
+            "note": "e.g. that earlier timings were used again",
+        },
+    ),
+    "`verdicts[]`": (
+        verdict.Verdict,
+        {
+            "target": "the target's name",
+            "budget": "`size`, `recall.3`, `field.accuracy_drop`",
+            "verdict": "`pass`, `warn`, `fail`, `inconclusive`, `not_measured` or `waived`",
+            "comparator": "`<`, `<=`, `>` or `>=`",
+            "limit": "the limit as the spec writes it, without its comparator",
+            "unit": "the base unit of the figures: bytes, ms, mJ; shares and drops are fractions",
+            "reason": "one sentence for a reader; verify does not compare it",
+            "estimate": "the figure itself, at most six decimals; null when there is none",
+            "lower": "one-sided bound at the stated confidence, rounded outward; null for a census or a point",
+            "upper": "likewise",
+            "good": "the inner band's limit, else empty",
+            "n": "samples, or processes; null for a census",
+            "evidence": "the class of the evidence; null when there is none",
+            "waived": "the outcome that a waiver covers, else null",
+        },
+    ),
+    "`steps[]`": (
+        report.StepRecord,
+        {
+            "id": "e.g. `tflite.int8@test`",
+            "takes": "ids of the steps it takes; `model` and `data:SPLIT` stand for the files",
+            "gives": "the form of what it writes",
+            "result": "`built`, `cached` or `failed`",
+            "seconds": "wall time when it was built",
+            "reason": "why it failed",
+        },
+    ),
+}
+"""The report's parts, in the order of the reference."""
+
+STATISTICS: Final = {
+    "count": (evidence.Count, "a census figure"),
+    "reduction": (evidence.Reduction, "a census figure before and after, in one unit: 1 − after / before"),
+    "share": (evidence.Share, "`hits` of `n` independent samples"),
+    "classified": (evidence.Classified, "decisions of reference and artifact over one labelled split"),
+    "processes": (evidence.Processes, "one figure for each fresh process, in the order they ran"),
+    "notMeasured": (evidence.NotMeasured, "the figure could not be had"),
+}
+
+RESOLVED: Final = {
+    ("[model]", "outputs"): '`[{ name = "output" }]`',
+    ("[evidence]", "confidence"): "`0.95`",
+    ("[evidence]", "quality"): "`host`",
+    ("[evidence]", "latency"): "`device` where the target names one, else `host`",
+    ("[evidence]", "memory"): "as `latency`",
+    ("[evidence]", "energy"): "as `latency`",
+    ("[evidence]", "accept"): "`signed`",
+    ("[evidence]", "min_support"): "`1`",
+    ("[targets.NAME]", "time_limit"): '`"30 min"`',
+}
+"""Defaults that are not in a class, since other tables or policies have a say in them."""
+
+OPTIONS: Final = {
+    ("torchscript", "method"): "how the module becomes a program",
+    ("quantize", "scheme"): "one that the target's format takes",
+}
+"""Options that their plug-in has no words for."""

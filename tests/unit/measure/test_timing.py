@@ -1,0 +1,293 @@
+"""Timing: figures from raw lines, looks that stop when there is nothing left to learn, samples used again."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pytest
+
+from deployspec.contract import record
+from deployspec.ir.artifact import Job
+from deployspec.ir.evidence import EvidenceClass, Machine, Measurement, NotMeasured, Processes
+from deployspec.ir.plan import Runner, Toolchain
+from deployspec.ir.spec import Input, Model
+from deployspec.lanes.program import ProgramFailed
+from deployspec.measure import timing
+from deployspec.measure.samples import SampleStore
+from deployspec.measure.timing import FIGURES, Samples, Timed, measurements, time_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployspec.lanes.program import Program
+
+MACHINE = Machine(system="s", architecture="a", processor="p", cores=2, memory_bytes=1, python="3")
+QUIET = {"wall_s": 1.0, "cpu_s": 0.95, "involuntary_switches": 0, "load_average": 0.1}
+
+
+def line(task: int = 0, **changes: Any) -> dict[str, Any]:
+    """A process as a runner reports it: 100 calls of 1 to 100 ms."""
+    calls = [each * 1_000_000 for each in range(1, 101)]
+    told = {"task": task, "calls_ns": calls, "load_ns": 7_000_000, "first_call_ns": 3_500_000, "memory_peak_bytes": 4096}
+    return told | QUIET | changes
+
+
+def ratio(*blocks: tuple[int, int], **changes: Any) -> dict[str, Any]:
+    return {"task": 1, "blocks_ns": list(blocks)} | QUIET | changes
+
+
+class Bench:
+    """A lane that answers at once, as often as it is asked, with the lines it was given for each process."""
+
+    evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers = answers or (line(),)
+        self.programs: list[Program] = []
+
+    def prepare(self, runner: Runner) -> None:
+        """Nothing to prepare."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        self.programs.append(program)
+        processes = program.job["tasks"][0]["processes"]
+        return [{"runtime": "r 1"}, *[answer for _ in range(processes) for answer in self.answers]]
+
+    def machine(self) -> Machine:
+        return MACHINE
+
+
+class Failing(Bench):
+    """A lane whose second program hangs until its time is over."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        if self.programs:
+            self.programs.append(program)
+            threading.Event().wait(program.time_limit_s)
+            raise ProgramFailed("no answer")
+        return super().run(program)
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> Timed:
+    out = tmp_path / "lowered"
+    out.mkdir()
+    model = Model(name="m", source="m.py:b", inputs=(Input(name="x", shape=(1,)),))
+    record(Job(inputs={}, out=out, options={}, model=model), [np.ones((2, 1))], [np.ones((2, 1))], options={"o": 1})
+    return Timed(
+        target="t", lowered=out, runner=Runner(script="s", toolchain=Toolchain(name="x")), artifact=tmp_path / "m.bin",
+        digest="d", calls=100, time_limit_s=60,
+    )  # fmt: skip
+
+
+def values(found: Sequence[Measurement], name: str) -> list[Decimal]:
+    (statistic,) = [each.statistic for each in found if each.name == name]
+    assert isinstance(statistic, Processes)
+    return list(statistic.values)
+
+
+def figures(timed: Timed, *processes: dict[str, Any], ratios: Sequence[dict[str, Any]] = ()) -> list[Measurement]:
+    samples = Samples(measured_at="2026-01-01T00:00:00Z", runtime="r 1", time=list(processes), ratio=list(ratios))
+    return measurements(timed, Bench(), samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "milliseconds"),
+    [("latency.p50", 50), ("latency.p90", 90), ("latency.p95", 95), ("latency.max", 100), ("load", 7),
+     ("first_call", Decimal("3.5"))],
+)  # fmt: skip
+def test_a_figure_is_a_call_that_happened_in_milliseconds(timed: Timed, name: str, milliseconds: Decimal) -> None:
+    assert values(figures(timed, line()), name) == [Decimal(milliseconds)]
+
+
+def test_percentiles_are_of_the_nearest_rank_whatever_the_order(timed: Timed) -> None:
+    generator = np.random.default_rng(0)
+    calls = generator.integers(1, 10**9, 137)
+    ranked = sorted(calls)
+    found = figures(timed, line(calls_ns=[int(each) for each in calls]))
+    for percent in (50, 90, 95):
+        nearest = ranked[math.ceil(percent / 100 * 137) - 1]
+        assert values(found, f"latency.p{percent}") == [Decimal(int(nearest)) / 1_000_000]
+
+
+def test_a_percentile_needs_enough_calls(timed: Timed) -> None:
+    names = {each.name for each in figures(timed, line())}
+    assert "latency.p99" not in names
+    many = dataclasses.replace(timed, calls=1000)
+    assert "latency.p99" in {each.name for each in figures(many, line(calls_ns=[1] * 1000))}
+
+
+def test_there_is_one_figure_for_each_process_in_order(timed: Timed) -> None:
+    found = figures(timed, line(load_ns=3_000_000), line(load_ns=1_000_000), line(load_ns=2_000_000))
+    assert values(found, "load") == [3, 1, 2]
+    assert values(found, "memory_peak") == [4096] * 3
+
+
+def test_a_process_that_waited_for_a_tenth_of_its_time_was_disturbed(timed: Timed) -> None:
+    found = figures(timed, line(), line(cpu_s=0.89), line(cpu_s=0.91), line(wall_s=0.0, cpu_s=0.0))
+    (statistic,) = [each.statistic for each in found if each.name == "latency.p50"]
+    assert isinstance(statistic, Processes)
+    assert statistic.contended == (False, True, False, False)
+    assert statistic.calls == 100
+
+
+def test_memory_that_a_system_does_not_tell_is_not_measured(timed: Timed) -> None:
+    found = figures(timed, line(), line(memory_peak_bytes=None))
+    (statistic,) = [each.statistic for each in found if each.name == "memory_peak"]
+    assert isinstance(statistic, NotMeasured)
+
+
+def with_baseline(timed: Timed) -> Timed:
+    return dataclasses.replace(timed, baseline=Path("b.bin"), baseline_options={"b": 2})
+
+
+def test_a_reduction_is_one_less_the_median_ratio_of_each_process(timed: Timed) -> None:
+    blocks = [ratio((50, 100), (60, 100), (400, 100)), ratio((3, 3)), ratio((200, 100), cpu_s=0.1)]
+    found = figures(with_baseline(timed), line(), ratios=blocks)
+    assert values(found, "latency_reduction") == [Decimal("0.4"), 0, -1]
+    (statistic,) = [each.statistic for each in found if each.name == "latency_reduction"]
+    assert isinstance(statistic, Processes)
+    assert statistic.contended == (False, False, True)
+    assert "latency_reduction" not in {each.name for each in figures(timed, line())}
+
+
+def test_what_is_asked_of_the_lane(timed: Timed) -> None:
+    bench = Bench(line(), ratio((1, 1)))
+    time_artifact(with_baseline(timed), bench, (6,), lambda _: True)
+    (program,) = bench.programs
+    assert program.job["options"] == {"o": 1}
+    assert (program.job["baseline"], program.job["baseline_options"]) == ("baseline", {"b": 2})
+    assert set(program.files) == {"m.bin", "probe-0.npy", "baseline"}
+    time_task, ratio_task = program.job["tasks"]
+    assert (time_task["task"], ratio_task["task"]) == ("time", "ratio")
+    assert time_task["calls"] == 100
+    assert min(time_task["warmup_calls"], ratio_task["warmup_calls"]) >= 20
+    assert min(time_task["warmup_s"], ratio_task["warmup_s"]) >= 0.1
+    assert ratio_task["calls"] >= 50
+
+
+def test_looks_go_on_until_the_first_that_decides(timed: Timed) -> None:
+    bench, seen = Bench(), []
+
+    def decided(found: Sequence[Measurement]) -> bool:
+        seen.append(len(values(found, "load")))
+        return len(seen) == 2
+
+    samples, found = time_artifact(timed, bench, (6, 12, 24), decided)
+    assert seen == [6, 12]
+    assert [program.job["tasks"][0]["processes"] for program in bench.programs] == [6, 6], "only those that are missing"
+    assert samples is not None
+    assert len(samples.time) == len(values(found, "load")) == 12
+
+
+def test_the_last_look_is_the_last(timed: Timed) -> None:
+    samples, _ = time_artifact(timed, bench := Bench(), (6, 12, 24), lambda _: False)
+    assert samples is not None
+    assert len(samples.time) == 24
+    assert len(bench.programs) == 3
+
+
+def test_at_the_time_cap_what_earlier_looks_gave_remains(timed: Timed) -> None:
+    capped = dataclasses.replace(timed, time_limit_s=2)
+    samples, found = time_artifact(capped, lane := Failing(), (6, 12), lambda _: False)
+    assert len(lane.programs) == 2
+    assert samples is not None
+    assert len(values(found, "latency.p50")) == 6
+
+
+class Broken(Bench):
+    """A lane on which nothing runs."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        raise ProgramFailed("killed by SIGSEGV")
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_a_run_that_fails_measures_nothing_and_says_why(timed: Timed, baseline: bool) -> None:
+    samples, found = time_artifact(with_baseline(timed) if baseline else timed, Broken(), (6,), lambda _: True)
+    assert samples is None
+    assert {each.name for each in found} == {*FIGURES, *(["latency_reduction"] if baseline else [])}
+    assert {each.statistic for each in found} == {NotMeasured(reason="killed by SIGSEGV")}
+
+
+class FailsLater(Bench):
+    """A lane whose second program crashes at once."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        if self.programs:
+            raise ProgramFailed("killed by SIGKILL")
+        return super().run(program)
+
+
+def test_a_crash_in_a_later_look_is_not_passed_over(timed: Timed) -> None:
+    samples, found = time_artifact(timed, FailsLater(), (6, 12), lambda _: False)
+    assert samples is None
+    assert {each.statistic for each in found} == {NotMeasured(reason="killed by SIGKILL")}
+
+
+def test_waiting_for_another_timed_run_does_not_use_up_the_time(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        """A machine that is busy for longer than the target may take."""
+
+        def __enter__(self) -> None:
+            threading.Event().wait(1.2)
+
+        def __exit__(self, *_: object) -> None:
+            """Free again."""
+
+    monkeypatch.setattr(timing, "one_timed_run", Slow)
+    bench = Bench()
+    time_artifact(dataclasses.replace(timed, time_limit_s=2), bench, (6,), lambda _: True)
+    assert bench.programs[0].time_limit_s == 2
+
+
+NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+KEPT = Samples(measured_at="2026-05-01T11:00:00Z", runtime="r 1", time=[line()], ratio=[])
+
+
+@pytest.mark.parametrize(
+    ("later_s", "found"), [(0, True), (1, False), (-3599, True), (-3600, True), (-3601, False)]
+)
+def test_samples_are_used_again_up_to_their_age_and_never_from_the_future(
+    tmp_path: Path, timed: Timed, later_s: int, found: bool
+) -> None:
+    store = SampleStore(tmp_path / "samples")
+    store.keep(timed, MACHINE, KEPT)
+    got = store.newest(timed, MACHINE, 3600, NOW + timedelta(seconds=later_s))
+    assert got == (KEPT if found else None)
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": "other"}, {"calls": 1000}, {"baseline": Path("b"), "baseline_options": {"b": 1}}]
+)
+def test_samples_of_something_else_are_not_used(tmp_path: Path, timed: Timed, change: dict[str, Any]) -> None:
+    store = SampleStore(tmp_path / "samples")
+    store.keep(timed, MACHINE, KEPT)
+    assert store.newest(dataclasses.replace(timed, **change), MACHINE, 3600, NOW) is None
+    assert store.newest(timed, dataclasses.replace(MACHINE, processor="other"), 3600, NOW) is None
+    assert store.newest(timed, MACHINE, 3600, NOW) == KEPT
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"measured_at": "yesterday", "runtime": "", "time": [], "ratio": []}'])
+def test_samples_that_cannot_be_read_are_not_there(tmp_path: Path, timed: Timed, content: bytes) -> None:
+    store = SampleStore(tmp_path / "samples")
+    store.keep(timed, MACHINE, KEPT)
+    (path,) = (tmp_path / "samples").iterdir()
+    path.write_bytes(content)
+    assert store.newest(timed, MACHINE, 3600, NOW) is None
+
+
+def test_newer_samples_take_the_place_of_older_ones(tmp_path: Path, timed: Timed) -> None:
+    store = SampleStore(tmp_path / "samples")
+    newer = Samples(measured_at="2026-05-01T11:30:00Z", runtime="r 2", time=[line()], ratio=[])
+    store.keep(timed, MACHINE, KEPT)
+    store.keep(timed, MACHINE, newer)
+    assert store.newest(timed, MACHINE, 3600, NOW) == newer
+    assert len(list((tmp_path / "samples").iterdir())) == 1

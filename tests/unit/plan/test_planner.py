@@ -1,0 +1,188 @@
+"""The plan: what targets have in common is one step, what differs has a number, and nothing is left unchecked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from projects import SPEC, Project, write_project
+
+from deployspec.ir.plan import Action, Plan
+from deployspec.parse import parse_spec
+from deployspec.plan import make_plan
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
+SPECS = Path(__file__).parents[3] / "specs"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = write_project(tmp_path / "project")
+    made.save("calibration.npz", x=np.zeros((8, 4), np.float32))
+    return made
+
+
+def plan_of(project: Project, targets: str, data: str = 'test = "test.npz"') -> Plan:
+    """The plan of the small project with other targets and other splits."""
+    head, _ = SPEC.split("[targets.server]")
+    project.spec.write_text(head.replace('test = "test.npz"', data) + targets)
+    return make_plan(parse_spec(project.spec))
+
+
+BOTH = 'calibration = "calibration.npz"\ntest = "test.npz"'
+FLOAT = '[targets.a]\nformat = "tflite"\n'
+HALF = '[targets.b]\nformat = "tflite"\npasses = [{ pass = "quantize", scheme = "float16" }]\n'
+INT8 = '[targets.c]\nformat = "tflite"\npasses = [{ pass = "quantize", scheme = "int8" }]\n'
+
+
+def test_equal_work_is_one_step_that_names_its_targets(project: Project) -> None:
+    plan = plan_of(project, FLOAT + FLOAT.replace(".a", ".z"))
+    assert [step.id for step in plan.steps] == [
+        "data.test", "reference@test", "tflite.float32", "tflite.float32@test"
+    ]  # fmt: skip
+    assert plan.by_id()["tflite.float32"].targets == ("a", "z")
+    assert plan.routes[0].steps == plan.routes[1].steps
+
+
+def test_a_longer_route_shares_its_beginning_and_checks_it_too(project: Project) -> None:
+    plan = plan_of(project, FLOAT + HALF)
+    a, b = plan.routes
+    assert a.steps == ("tflite.float32", "tflite.float32@test")
+    assert b.steps == ("tflite.float32", "tflite.float16", "tflite.float32@contract", "tflite.float16@test")
+    assert plan.by_id()["tflite.float32"].targets == ("a", "b")
+    assert plan.by_id()["tflite.float16"].takes == (("input", "tflite.float32"),)
+
+
+def test_shared_work_may_take_as_long_as_the_most_patient_target_allows(project: Project) -> None:
+    plan = plan_of(project, FLOAT + 'time_limit = "1 min"\n' + HALF + 'time_limit = "2 min"\n')
+    assert plan.by_id()["tflite.float32"].time_limit_s == 120
+
+
+def test_work_that_differs_in_an_option_has_a_number(project: Project) -> None:
+    plan = plan_of(project, FLOAT + FLOAT.replace(".a", ".b") + 'layout = "nhwc"\n')
+    steps = plan.by_id()
+    assert [route.artifact for route in plan.routes] == ["tflite.float32", "tflite.float32-2"]
+    assert steps["tflite.float32"].options == {"layout": "nchw"}
+    assert steps["tflite.float32-2"].options == {"layout": "nhwc"}
+    assert steps["tflite.float32-2@test"].takes == (("artifact", "tflite.float32-2"), ("data", "data.test"))
+
+
+def test_static_quantization_takes_the_calibration_split_and_others_probe_with_it(project: Project) -> None:
+    plan = plan_of(project, FLOAT + INT8, BOTH)
+    steps = plan.by_id()
+    assert steps["tflite.int8"].takes == (("model", "model"), ("calibration", "data.calibration"))
+    assert steps["tflite.float32"].takes == (("model", "model"), ("calibration", "data.calibration"))
+    assert steps["data.calibration"].action is Action.PREPARE
+
+
+def test_a_split_that_no_step_reads_is_not_prepared(project: Project) -> None:
+    project.save("train.npz", x=np.ones((3, 4), np.float32))
+    plan = plan_of(project, FLOAT, 'train = "train.npz"\ntest = "test.npz"')
+    assert "data.train" not in plan.by_id()
+
+
+def test_each_judged_split_is_run_by_the_reference_and_by_every_artifact(project: Project) -> None:
+    project.save("field.npz", x=np.ones((3, 4), np.float32), y=np.zeros(3, int))
+    plan = plan_of(project, FLOAT, 'test = "test.npz"\nfield = "field.npz"')
+    assert plan.references == (("test", "reference@test"), ("field", "reference@field"))
+    (route,) = plan.routes
+    assert route.evaluations == (("test", "tflite.float32@test"), ("field", "tflite.float32@field"))
+    assert plan.by_id()["tflite.float32@field"].takes == (("artifact", "tflite.float32"), ("data", "data.field"))
+
+
+def test_without_any_data_every_lowering_still_holds_its_contract(project: Project) -> None:
+    text = SPEC.replace('[data]\ntest = "test.npz"\n', "").split("[targets.server]")[0]
+    project.spec.write_text(text + HALF)
+    plan = make_plan(parse_spec(project.spec))
+    assert plan.references == ()
+    assert plan.routes[0].evaluations == ()
+    checks = [step.takes for step in plan.steps if step.action is Action.EVALUATE]
+    assert checks == [(("artifact", "tflite.float32"),), (("artifact", "tflite.float16"),)]
+
+
+def test_a_pair_of_files_keeps_both_names(project: Project) -> None:
+    np.save(project.folder / "x.npy", np.zeros((2, 4), np.float32))
+    np.save(project.folder / "y.npy", np.zeros(2, int))
+    plan = plan_of(project, FLOAT, 'test = ["x.npy", "y.npy"]')
+    assert plan.by_id()["data.test"].options["value"] == ["x.npy", "y.npy"]
+
+
+REDUCTION = '[targets.{}.budgets]\nlatency_reduction = ">= 10 %"\n'
+
+
+def test_a_reduction_compares_with_the_float32_artifact_of_the_same_format(project: Project) -> None:
+    plan = plan_of(project, INT8 + REDUCTION.format("c"), BOTH)
+    assert plan.routes[0].baseline == "tflite.float32"
+    assert "tflite.float32@contract" in plan.by_id(), "a baseline that does not hold its contract is none"
+
+
+def test_where_the_runner_runs_the_source_it_is_the_baseline(project: Project) -> None:
+    plan = plan_of(project, '[targets.s]\nformat = "torchscript"\n' + REDUCTION.format("s"))
+    assert plan.routes[0].baseline == "model"
+    assert [step.id for step in plan.steps if step.action is Action.CONVERT] == ["torchscript.float32"]
+
+
+def test_without_such_a_budget_there_is_no_baseline(project: Project) -> None:
+    plan = plan_of(project, INT8, BOTH)
+    assert plan.routes[0].baseline is None
+    assert "tflite.float32" not in plan.by_id()
+
+
+def test_every_step_comes_after_what_it_takes(project: Project) -> None:
+    seen = {"model"}
+    for step in plan_of(project, INT8 + REDUCTION.format("c") + FLOAT + HALF, BOTH).steps:
+        assert {source for _, source in step.takes if not source.startswith("data:")} <= seen
+        seen.add(step.id)
+
+
+def plan_json(spec: Path) -> str:
+    command = [sys.executable, "-m", "deployspec", "plan", str(spec), "--format", "json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_plan_of_the_digits_is_the_same_on_every_machine(update_golden: bool) -> None:
+    text = plan_json(SPECS / "digits.toml")
+    golden = GOLDEN / "digits.json"
+    if update_golden:
+        golden.write_text(text)
+    assert text == golden.read_text()
+    document = json.loads(text)
+    assert set(document) == {"deployspecPlan", "model", "steps", "targets", "references", "decidable"}
+    assert str(SPECS.parent) not in text
+
+
+def test_a_plan_of_a_thousand_targets_is_made_in_a_moment(project: Project) -> None:
+    schemes = ("", 'passes = [{ pass = "quantize", scheme = "float16" }]\n')
+    targets = "".join(f'[targets.t{i}]\nformat = "tflite"\n{schemes[i % 2]}' for i in range(1000))
+    head = SPEC.split("[targets.server]")[0]
+    project.spec.write_text(head + targets)
+    spec = parse_spec(project.spec)
+    begun = time.process_time()
+    plan = make_plan(spec)
+    seconds = time.process_time() - begun
+    assert len(plan.routes) == 1000
+    assert len(plan.steps) == 7, "two artifacts, however many targets want them"
+    assert len(plan.by_id()["tflite.float32"].targets) == 1000
+    assert seconds < 2
+
+
+PLAN_QUIETLY = """
+import sys
+from pathlib import Path
+from deployspec.parse import parse_spec
+from deployspec.plan import make_plan
+make_plan(parse_spec(Path(sys.argv[1])))
+heavy = {"torch", "tensorflow", "torchao", "litert_torch", "ai_edge_litert", "ai_edge_quantizer", "numpy", "keras"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_planning_imports_no_framework() -> None:
+    command = [sys.executable, "-c", PLAN_QUIETLY, str(SPECS / "digits.toml")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
