@@ -76,6 +76,7 @@ def generated(file: str) -> str:
 
 
 def main() -> int:
+    """Do what the command line asks; the exit code."""
     parser = argparse.ArgumentParser(description="Write the generated parts of the documentation.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is out of date")
     parser.add_argument("--picture", nargs="+", type=Path, metavar="REPORT", help="draw docs/report.svg instead")

@@ -1,4 +1,4 @@
-"""The README's picture: reports of `deployspec check` as one light SVG without fonts, scripts or requests of its own."""
+"""The README's picture: reports of `deployspec check` as one light SVG that asks nobody for a font or a script."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 WIDTH: Final = 850
 LINE: Final = 21
 MARGIN: Final = 28
-COLUMNS: Final = {"budget": 28, "limit": 190, "estimate": 350, "interval": 385, "n": 595, "evidence": 630, "verdict": 725}
-"""Where each column begins; `estimate` and `n` end there."""
+COLUMN: Final = dict(budget=28, limit=190, estimate=350, interval=385, n=595, evidence=630, verdict=725)
+"""Where each column begins; those of `RIGHT` end there."""
 
 RIGHT: Final = frozenset({"estimate", "n"})
 SHOWN_ALIKE: Final = 2
@@ -37,9 +37,34 @@ COLOURS: Final = {
     Outcome.WAIVED: "#9a6700",
 }
 STYLE: Final = (
-    "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2328;white-space:pre}"
+    "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2328}"
     ".d{fill:#656d76}.b{font-weight:700}"
 )
+
+
+@dataclass(frozen=True)
+class Span:
+    """Text that begins at `x`, or ends there; `tint` puts it on a tint of its colour."""
+
+    x: int
+    text: str
+    style: str = ""
+    colour: str = ""
+    right: bool = False
+    tint: bool = False
+
+    def at(self, y: int) -> str:
+        """Its SVG, on the line at `y`."""
+        anchor = ' text-anchor="end"' * self.right
+        style = f' class="{self.style}"' * bool(self.style) + f' style="fill:{self.colour}"' * bool(self.colour)
+        text = escape(figures.plain(self.text))
+        return f'{self._box(y)}<text x="{self.x}" y="{y}"{anchor}{style}>{text}</text>'
+
+    def _box(self, y: int) -> str:
+        if not self.tint:
+            return ""
+        size = f'x="{self.x - 7}" y="{y - 13}" width="{8 * len(self.text) + 14}" height="17" rx="8"'
+        return f'<rect {size} fill="{self.colour}" fill-opacity=".12"/>'
 
 
 @dataclass
@@ -49,10 +74,10 @@ class Canvas:
     y: int = 10
     drawn: str = ""
 
-    def line(self, *spans: str) -> None:
+    def line(self, *spans: Span) -> None:
         """One line of spans."""
         self.y += LINE
-        self.drawn += "".join(span.replace("@y", str(self.y)).replace("@top", str(self.y - 13)) for span in spans) + "\n"
+        self.drawn += "".join(each.at(self.y) for each in spans) + "\n"
 
     def gap(self) -> None:
         """Half a line of nothing."""
@@ -62,19 +87,6 @@ class Canvas:
         """A thin line across."""
         self.y += 8
         self.drawn += f'<path d="M{MARGIN} {self.y}H{WIDTH - MARGIN}" stroke="#d0d7de"/>\n'
-
-
-def badge(x: int, text: str, colour: str) -> str:
-    """Bold text on a tint of its colour."""
-    box = f'<rect x="{x - 7}" y="@top" width="{8 * len(text) + 14}" height="17" rx="8" fill="{colour}" fill-opacity=".12"/>'
-    return box + span(x, text, "b", colour)
-
-
-def span(x: int, text: str, style: str = "", colour: str = "", *, right: bool = False) -> str:
-    """Text that begins (or ends) at x."""
-    attributes = f' class="{style}"' * bool(style) + f' style="fill:{colour}"' * bool(colour)
-    anchor = ' text-anchor="end"' * right
-    return f'<text x="{x}" y="@y"{anchor}{attributes}>{escape(figures.plain(text))}</text>'
 
 
 def draw(paths: list[Path]) -> str:
@@ -97,10 +109,10 @@ def draw(paths: list[Path]) -> str:
 
 def _report(canvas: Canvas, report: Report, standing: Standing) -> None:
     released = report.result.exit_code == 0
-    canvas.line(span(MARGIN, f"$ deployspec check {report.spec.name} --key release.pem", "d"))
+    canvas.line(Span(MARGIN, f"$ deployspec check {report.spec.name} --key release.pem", "d"))
     canvas.gap()
-    canvas.line(span(MARGIN, headline(report), "b", COLOURS[Outcome.PASS if released else Outcome.FAIL]))
-    canvas.line(span(MARGIN, f"{report.model} {report.model_version}, {report.checked_at}, {standing.line}", "d"))
+    canvas.line(Span(MARGIN, headline(report), "b", COLOURS[Outcome.PASS if released else Outcome.FAIL]))
+    canvas.line(Span(MARGIN, f"{report.model} {report.model_version}, {report.checked_at}, {standing.line}", "d"))
     _target(canvas, report, report.targets[-1])
 
 
@@ -108,17 +120,17 @@ def _target(canvas: Canvas, report: Report, target: TargetReport) -> None:
     verdicts = [each for each in report.verdicts if each.target == target.name]
     canvas.gap()
     head = f"{target.name} ({target.format})"
-    canvas.line(span(MARGIN, head, "b"), span(MARGIN + 8 * (len(head) + 2), confidence(target), "d"))
-    canvas.line(*(span(x, name, "d", right=name in RIGHT) for name, x in COLUMNS.items()))
+    canvas.line(Span(MARGIN, head, "b"), Span(MARGIN + 8 * (len(head) + 2), confidence(target), "d"))
+    canvas.line(*(Span(x, name, "d", right=name in RIGHT) for name, x in COLUMN.items()))
     for cells in _rows(verdicts):
         canvas.line(*cells)
-    for each in reasons(verdicts):
+    for each in reasons(target, verdicts):
         canvas.gap()
         for text in each.reason.split("; "):
-            canvas.line(span(MARGIN + 16, text))
+            canvas.line(Span(MARGIN + 16, text))
 
 
-def _rows(verdicts: list[Verdict]) -> Iterator[list[str]]:
+def _rows(verdicts: list[Verdict]) -> Iterator[list[Span]]:
     """A row for each verdict; of classes that all pass, the first, how many more, and the weakest."""
     for each in verdicts:
         alike = [other for other in verdicts if _alike(each, other)]
@@ -126,7 +138,7 @@ def _rows(verdicts: list[Verdict]) -> Iterator[list[str]]:
         if each in (alike[0], weakest):
             yield _row(each)
         elif each is alike[1]:
-            yield [span(COLUMNS["budget"], f"… {len(alike) - SHOWN_ALIKE} more classes, which pass too", "d")]
+            yield [Span(COLUMN["budget"], f"… {len(alike) - SHOWN_ALIKE} more classes, which pass too", "d")]
 
 
 def _alike(one: Verdict, other: Verdict) -> bool:
@@ -135,7 +147,7 @@ def _alike(one: Verdict, other: Verdict) -> bool:
     return bool(same) or one is other
 
 
-def _row(verdict: Verdict) -> list[str]:
+def _row(verdict: Verdict) -> list[Span]:
     cells = {
         "budget": verdict.budget,
         "limit": figures.limit(verdict),
@@ -144,5 +156,6 @@ def _row(verdict: Verdict) -> list[str]:
         "n": figures.support(verdict),
         "evidence": figures.evidence(verdict),
     }
-    drawn = [span(COLUMNS[name], text, right=name in RIGHT) for name, text in cells.items()]
-    return [*drawn, badge(COLUMNS["verdict"], figures.outcome(verdict), COLOURS[verdict.verdict])]
+    drawn = [Span(COLUMN[name], text, right=name in RIGHT) for name, text in cells.items()]
+    said = Span(COLUMN["verdict"], figures.outcome(verdict), "b", COLOURS[verdict.verdict], tint=True)
+    return [*drawn, said]

@@ -19,7 +19,6 @@ from deployspec import registry
 from deployspec.ir.budget import ANY_TASK, BUDGETS, BudgetKind, Keys, Method
 from deployspec.ir.codec import camel
 from deployspec.ir.rules import EvidenceClass
-from deployspec.parse import budgets as limits
 from deployspec.parse import policy
 from deployspec.registry import Family
 from deployspec.units import UNITS, Dimension
@@ -35,6 +34,7 @@ TOML: Final[Words] = {
     None: "table",
 }  # fmt: skip
 JSON: Final[Words] = TOML | {Decimal: "decimal text", date: "text", None: "object"}
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
@@ -164,16 +164,17 @@ def formats() -> str:
 
 def options() -> str:
     """The options of each format and pass."""
-    rows = []
-    for family, word in ((Family.TARGETS, "format"), (Family.PASSES, "pass")):
-        for name in registry.names(family):
-            plugin = registry.load(family, name)
-            hints, told = typing.get_type_hints(plugin), _attribute_docs(plugin)
-            rows += [
-                (f"{word} `{name}`", f"`{field.name}`", in_words(hints[field.name]), _default(field), told.get(field.name) or OPTIONS.get((name, field.name), ""))
-                for field in dataclasses.fields(plugin)
-            ]
+    plugins = [(family, name) for family in Family for name in registry.names(family)]
+    rows = (row for family, name in plugins for row in _options(family, name))
     return table(("of", "option", "type", "default", "meaning"), rows)
+
+
+def _options(family: Family, name: str) -> Iterator[tuple[str, ...]]:
+    plugin, word = registry.load(family, name), {Family.TARGETS: "format", Family.PASSES: "pass"}[family]
+    hints, told = typing.get_type_hints(plugin), _attribute_docs(plugin)
+    for field in dataclasses.fields(plugin):
+        meaning = told.get(field.name) or OPTIONS[name, field.name]
+        yield f"{word} `{name}`", f"`{field.name}`", in_words(hints[field.name]), _default(field), meaning
 
 
 def _attribute_docs(plugin: type) -> dict[str, str]:
@@ -196,7 +197,8 @@ def policies() -> str:
         held = tomllib.loads((policy.FOLDER / f"{name.removeprefix(policy.PACKAGED)}.toml").read_text())
         demanded = "<br>".join(f"`{key}` {_said(each)}" for key, each in held["budgets"].items())
         lacking = ", ".join(f"`{key}`" for key in held["budgets"] if key in NOT_MEASURED)
-        rows.append((f"`{name}`", held["description"], demanded, f"no: {lacking} is not measured" if lacking else "yes"))
+        releases = f"no: {lacking} is not measured" if lacking else "yes"
+        rows.append((f"`{name}`", held["description"], demanded, releases))
     return table(("policy", "for", "budgets", "can release here"), rows)
 
 
@@ -258,5 +260,3 @@ def _statistics() -> str:
         for name, (kind, meaning) in STATISTICS.items()
     )
     return "### `statistic`\n\n" + table(("kind", "fields", "meaning"), rows)
-
-

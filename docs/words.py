@@ -94,8 +94,14 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "seed": "of every draw: probes and resampled bounds",
         },
     ),
-    "[report]": (document.ReportTable, {"valid": 'how long the report holds, e.g. `"90 d"` (s, min, h, d); without it, no end'}),
-    "[policy]": (document.PolicyTable, {"extends": "policies that this spec may tighten and never loosen: packaged ones or paths"}),
+    "[report]": (
+        document.ReportTable,
+        {"valid": 'how long the report holds, e.g. `"90 d"` (s, min, h, d); without it, no end'},
+    ),
+    "[policy]": (
+        document.PolicyTable,
+        {"extends": "policies that this spec may tighten and never loosen: packaged ones or paths"},
+    ),
     "[targets.NAME]": (
         document.TargetTable,
         {
@@ -127,7 +133,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "model": "`[model] name`",
             "model_version": "`[model] version`",
             "spec": "the spec's file name and the digest of its bytes",
-            "sources": "the model's files, weights first, by their path in the project; a callable's are all project files it imports",
+            "sources": "the model's files by their path in the project, weights first; of a callable, all that it imports",
             "data": "the files of each split, `SPLIT: FILE`, likewise",
             "policies": "each policy that the spec extends, with the digest of its bytes",
             "targets": "what was promised, and how it was to be proven",
@@ -148,8 +154,8 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
         {
             "name": "as in the spec",
             "format": "as in the spec",
-            "budgets": "each with `metric`, `label`, `onField`, `limit` (`comparator`, `limit` in the base unit, `relative`, "
-            "`text`), `good`, `ceiling`, `dimension`",
+            "budgets": "each with `metric`, `label`, `onField`, `limit` (`comparator`, `limit` in the base unit, "
+            "`relative`, `text`), `good`, `ceiling`, `dimension`",
             "rules": "`confidence` (null: point), `least` class for each kind of evidence, `minSupport`, `seed`",
             "steps": "ids of its steps",
             "artifact": "the file's or folder's bare name and digest; null when it could not be built",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SPEC = """\
 deployspec = 1
@@ -87,3 +86,13 @@ def write_project(folder: Path, spec: str = SPEC) -> Project:
     generator = np.random.default_rng(0)
     project.save("test.npz", x=generator.standard_normal((60, 4), np.float32), y=np.arange(60) % 3)
     return project
+
+
+def register_harmful_target(site: Path) -> dict[str, str]:
+    """Install `harmful_target`, as another distribution would, in the folder `site`; the environment that sees it."""
+    info = site / "harmful_target-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harmful-target\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[deployspec.targets]\nharmful = harmful_target:Harmful\n")
+    path = os.pathsep.join(filter(None, (str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}

@@ -43,11 +43,10 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from deployspec.diagnostics import nearest
+        if args[0] not in COMMANDS:
+            from deployspec.diagnostics import nearest
 
-        hint = nearest(args[0], COMMANDS)
-        if hint and args[0] not in COMMANDS:
-            ctx.fail(f"no command '{args[0]}': {hint}")
+            ctx.fail(f"no command '{args[0]}': {nearest(args[0], COMMANDS) or 'deployspec --help lists them'}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -1,0 +1,115 @@
+"""A target that another distribution could bring, whose lowering harms the TorchScript file that it writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from deployspec.ir.plan import TORCH_MODULE, Form, Lowering, Runner
+from deployspec.targets import torchscript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deployspec.ir.artifact import Job
+
+HARMFUL: Form = "harmful"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harmful:
+    """Options of a `format = "harmful"` target."""
+
+    name: ClassVar[str] = "harmful"
+    form: ClassVar[str] = HARMFUL
+    remark: ClassVar[str] = "only for tests"
+
+    harm: str = "none"
+
+    def lowerings(self) -> tuple[Lowering, ...]:
+        """One, from torch."""
+        lowering = Lowering(
+            name=self.harm, takes=TORCH_MODULE, gives=HARMFUL, function=f"{__name__}:lower",
+            toolchain=torchscript.TOOLCHAIN, tolerance=1e-4, options={"harm": self.harm, "method": "trace"},
+        )  # fmt: skip
+        return (lowering,)
+
+    def runner(self) -> Runner:
+        """That of TorchScript."""
+        return torchscript.TorchScript().runner()
+
+
+def lower(job: Job) -> dict[str, Any]:
+    """Lower as TorchScript does, then do the harm that the option names."""
+    print(f"lowering with {job.options['harm']}", flush=True)
+    facts = torchscript.lower_float32(job)
+    (file,) = job.artifact.iterdir()
+    HARMS[job.options["harm"]](file)
+    return facts
+
+
+def _none(file: Path) -> None:
+    """No harm."""
+
+
+def _truncated(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-300])
+
+
+def _emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _weights(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Save another file of the same graph: the linear layer with changed weights."""
+
+    def harm(file: Path) -> None:
+        import torch
+
+        from net import build
+
+        module = build()
+        with torch.no_grad():
+            module.weight.copy_(change(module.weight))
+        torch.jit.save(torch.jit.trace(module, torch.zeros(1, 4)), file)
+
+    return harm
+
+
+def _doubled(file: Path) -> None:
+    """Save a module that gives its output twice."""
+    import torch
+    from net import build
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = build()
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.inner(x), self.inner(x)
+
+    torch.jit.save(torch.jit.trace(Twice(), torch.zeros(1, 4)), file)
+
+
+def _raises(file: Path) -> None:
+    raise NotImplementedError("no kernel for aten::linear")
+
+
+def _killed(file: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+HARMS: Final[dict[str, Callable[[Path], None]]] = {
+    "none": _none,
+    "truncated": _truncated,
+    "emptied": _emptied,
+    "other-weights": _weights(lambda weight: -weight),
+    "nan-weights": _weights(lambda weight: weight * float("nan")),
+    "doubled": _doubled,
+    "raises": _raises,
+    "killed": _killed,
+}
