@@ -133,7 +133,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "model": "`[model] name`",
             "model_version": "`[model] version`",
             "spec": "the spec's file name and the digest of its bytes",
-            "sources": "the model's files by their path in the project, weights first; of a callable, all that it imports",
+            "sources": "the model's files by their path in the project, weights first; of a callable all it imports",
             "data": "the files of each split, `SPLIT: FILE`, likewise",
             "policies": "each policy that the spec extends, with the digest of its bytes",
             "targets": "what was promised, and how it was to be proven",

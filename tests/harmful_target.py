@@ -95,6 +95,23 @@ def _doubled(file: Path) -> None:
     torch.jit.save(torch.jit.trace(Twice(), torch.zeros(1, 4)), file)
 
 
+def _optimized(file: Path) -> None:
+    """Save what `optimize_for_inference` made: it runs here, and its file has lost the prepacked weights."""
+    import torch
+    from net import build
+
+    class Convolved(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.convolution = build(), torch.nn.Conv2d(1, 1, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x) + 0 * self.convolution(x.reshape(1, 1, 2, 2)).sum()
+
+    frozen = torch.jit.freeze(torch.jit.trace(Convolved().eval(), torch.zeros(1, 4)))
+    torch.jit.save(torch.jit.optimize_for_inference(frozen), file)
+
+
 def _raises(file: Path) -> None:
     raise NotImplementedError("no kernel for aten::linear")
 
@@ -110,6 +127,7 @@ HARMS: Final[dict[str, Callable[[Path], None]]] = {
     "other-weights": _weights(lambda weight: -weight),
     "nan-weights": _weights(lambda weight: weight * float("nan")),
     "doubled": _doubled,
+    "optimized": _optimized,
     "raises": _raises,
     "killed": _killed,
 }

@@ -69,6 +69,10 @@ def quality(common: int = 600, rare_found: int = 98, rare: int = 100) -> Classif
             PairedOutcomes(both=common, broken=0, repaired=0, neither=0),
             PairedOutcomes(both=rare_found, broken=1, repaired=0, neither=missed - 1),
         ),
+        rejected=(
+            PairedOutcomes(both=rare_found, broken=1, repaired=0, neither=missed - 1),
+            PairedOutcomes(both=common, broken=0, repaired=0, neither=0),
+        ),
     )
 
 

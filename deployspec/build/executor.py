@@ -75,7 +75,9 @@ class LocalExecutor:
             self._busy.discard(task.step.toolchain.name)
         if isinstance(answer, Answer):
             return answer
-        raise StepFailed(task.step.id, answer, task.log) if isinstance(answer, str) else answer
+        if isinstance(answer, str):
+            raise StepFailed(task.step.id, answer, task.log)
+        raise type(answer)(f"{answer}\n  step: {task.step.id}\n  log: {task.log}")
 
     def _ask(self, task: Task) -> bytes:
         worker = self._worker(task)

@@ -24,10 +24,11 @@ DType = Literal["float32", "float16", "bfloat16", "int8", "int16", "int32", "int
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """What a hint demands beyond its type: characters or items, a least value, a regular expression."""
+    """What a hint demands beyond its type: characters or items, least and greatest value, a regular expression."""
 
     min_length: int | None = None
     ge: int | None = None
+    le: int | None = None
     pattern: str | None = None
 
 

@@ -3,8 +3,11 @@
 A drop in percentage points is P(broken) - P(repaired) over all samples. A drop relative to the reference asks
 whether b - c - limit * (reference correct) is below 0, which is b - (1 - limit) * c - limit * m below 0 among the
 m samples that at least one of the two gets right; the others say nothing of it. Given m it is therefore tested as
-P(broken) - (1 - limit) * P(repaired) against the limit. Where limit * n reaches 100, the score's normal
-distribution stands in for the exact one (Tango 1998): near the edge it errs 7 to 9 % at a nominal 5 % for small n.
+P(broken) - (1 - limit) * P(repaired) against the limit.
+
+The upper bound, which a pass rests on, is exact. Where limit * n reaches 100, the score's normal distribution stands
+in for the exact one (Tango 1998). The lower bound, which a fail rests on, is Tango's throughout: near the edge it
+errs 7 to 9 % at a nominal 5 % for small n, and a false fail costs another look, never a release.
 
 McNemar's test asks whether there is any difference, which is another question; it never decides a drop.
 """
@@ -80,9 +83,10 @@ class Paired:
         """About how many more pairs with these shares would decide; None at an estimate on the limit itself."""
         if self.estimate == bound.limit:
             return None
-        test = p_value_below if self.estimate < bound.limit else p_value_above
-        limit = float(bound.limit)
-        size = samples_needed(lambda n: test(self._grown(n), limit, exact=n <= _PLANNED_EXACTLY) <= alpha, self.n)
+        below, limit = self.estimate < bound.limit, float(bound.limit)
+        test = p_value_below if below else p_value_above
+        exact_up_to = _PLANNED_EXACTLY if below else 0
+        size = samples_needed(lambda n: test(self._grown(n), limit, exact=n <= exact_up_to) <= alpha, self.n)
         return None if size is None else size - self.n
 
     def _grown(self, n: int) -> Paired:
@@ -116,8 +120,8 @@ def _p_value(b: int, c: int, n: int, limit: float, rho: float, *, exact: bool) -
 
 @lru_cache(maxsize=4096)
 def _bounded(sample: Paired, alpha: float) -> Figure:
-    lower = _bound(partial(p_value_above, sample), alpha, sample, end=-1.0)
-    upper = _bound(partial(p_value_below, sample), alpha, sample, end=1.0)
+    lower = _bound(partial(p_value_above, sample), alpha, sample, end=-1.0, exact=False)
+    upper = _bound(partial(p_value_below, sample), alpha, sample, end=1.0, exact=sample.exact)
     return Figure(
         estimate=sample.estimate,
         lower=None if lower is None else floor(lower),
@@ -126,17 +130,17 @@ def _bounded(sample: Paired, alpha: float) -> Figure:
     )
 
 
-def _bound(p_of: Callable[..., float], alpha: float, sample: Paired, *, end: float) -> float | None:
+def _bound(p_of: Callable[..., float], alpha: float, sample: Paired, *, end: float, exact: bool) -> float | None:
     """The limit nearest to the estimate, towards `end`, that the test rejects; None if it rejects none.
 
     The limit in question is tried first, so that the bound and the test at the limit say the same; Tango's bound,
     which is cheap and close, is tried next.
     """
     estimate, limit = float(sample.estimate), float(sample.limit)
-    if sample.relative and end < 0 and (estimate <= end or p_of(end, exact=sample.exact) > alpha):
+    if sample.relative and end < 0 and (estimate <= end or p_of(end, exact=exact) > alpha):
         return None  # the artifact may be more than twice as good: a relative drop has no lower end
     tango = _edge(partial(p_of, exact=False), alpha, (estimate, end), (limit,))
-    if not sample.exact:
+    if not exact:
         return tango
     return _edge(partial(p_of, exact=True), alpha, (estimate, end), (limit, tango, estimate + (tango - estimate) * 1.1))
 

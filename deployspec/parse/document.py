@@ -27,7 +27,7 @@ class EvidenceTable:
     energy: TimedClass | None = None
     accept: Literal["signed", "claimed"] | None = None
     min_support: Annotated[int, Constraint(ge=1)] | None = None
-    seed: Annotated[int, Constraint(ge=0)] = 0
+    seed: Annotated[int, Constraint(ge=0, le=2**32 - 1)] = 0  # what every framework takes as a seed
 
 
 @dataclass(frozen=True, kw_only=True)

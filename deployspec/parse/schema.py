@@ -96,7 +96,7 @@ def _constrained(args: tuple[Any, ...]) -> dict[str, Any]:
     length = "minItems" if schema["type"] == "array" else "minLength"
     for each in constraints:
         assert isinstance(each, Constraint)
-        words = {length: each.min_length, "minimum": each.ge, "pattern": each.pattern}
+        words = {length: each.min_length, "minimum": each.ge, "maximum": each.le, "pattern": each.pattern}
         schema |= {word: value for word, value in words.items() if value is not None}
     return schema
 

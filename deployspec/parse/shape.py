@@ -171,6 +171,8 @@ def _breach(constraint: Constraint, value: Any) -> str:
         return "this must not be empty"
     if constraint.ge is not None and value < constraint.ge:
         return f"this must be at least {constraint.ge}"
+    if constraint.le is not None and value > constraint.le:
+        return f"this must be at most {constraint.le}"
     if constraint.pattern is not None and re.fullmatch(constraint.pattern, value) is None:
         return f"this must match {constraint.pattern}"
     return ""

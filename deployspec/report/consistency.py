@@ -144,23 +144,38 @@ def _is_table(table: Classified) -> bool:
         return False
     if any(len(matrix) != size or any(len(row) != size for row in matrix) for matrix in matrices):
         return False
+    if len(table.rejected) not in (0, size):
+        return False
     counts = chain(*table.confusion, *table.reference_confusion, (table.excluded, table.top5 or 0))
     return (
         all(count >= 0 for count in counts)
         and (table.top5 or 0) <= table.n
-        and all(_is_pairing(table, label) for label in range(size))
+        and all(_accounts_for(table.paired[label], _inside(table, label)) for label in range(size))
+        and all(_accounts_for(pair, _outside(table, label)) for label, pair in enumerate(table.rejected))
     )
 
 
-def _is_pairing(table: Classified, label: int) -> bool:
-    """Whether the outcomes of one class add up to its row in either matrix."""
-    pair: PairedOutcomes = table.paired[label]
-    right, reference_right = table.confusion[label][label], table.reference_confusion[label][label]
-    return (
-        min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0
-        and pair.n == sum(table.confusion[label]) == sum(table.reference_confusion[label])
-        and pair.both + pair.repaired == right
-        and pair.reference_right == reference_right
+def _inside(table: Classified, label: int) -> tuple[int, int, int, int]:
+    """Of one class: its samples in either matrix, those that the artifact finds, and those that the reference does."""
+    row, reference_row = table.confusion[label], table.reference_confusion[label]
+    return sum(row), sum(reference_row), row[label], reference_row[label]
+
+
+def _outside(table: Classified, label: int) -> tuple[int, int, int, int]:
+    """Of all other classes: the samples in either matrix, those that the artifact does not call so, the reference's."""
+    rows = [i for i in range(len(table.labels)) if i != label]
+    sizes = [sum(sum(matrix[i]) for i in rows) for matrix in (table.confusion, table.reference_confusion)]
+    alarms = [sum(matrix[i][label] for i in rows) for matrix in (table.confusion, table.reference_confusion)]
+    return sizes[0], sizes[1], sizes[0] - alarms[0], sizes[1] - alarms[1]
+
+
+def _accounts_for(pair: PairedOutcomes, told: tuple[int, int, int, int]) -> bool:
+    """Whether joint outcomes add up to what the matrices tell of the same samples."""
+    return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0 and told == (
+        pair.n,
+        pair.n,
+        pair.both + pair.repaired,
+        pair.reference_right,
     )
 
 

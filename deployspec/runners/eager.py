@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 
@@ -51,7 +53,7 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
 def torch_run(module: Any) -> Any:
     """Wrap a torch or TorchScript module as arrays to arrays."""
 
-    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         with torch.inference_mode():
             results = module(*map(torch.from_numpy, arrays))
         return [result.numpy() for result in (results if isinstance(results, list | tuple) else [results])]

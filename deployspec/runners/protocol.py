@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     Load = Callable[[str, dict[str, Any]], "Run"]
 
@@ -37,7 +37,7 @@ CHUNK_BYTES = 4 << 20
 class Run(Protocol):
     """A loaded model."""
 
-    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Arrays in the order of the job's inputs to arrays in the order of its outputs."""
 
 
@@ -153,8 +153,10 @@ def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str,
         results = run(arrays)
         if not writers:
             writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(results)]
-        for writer, result in zip(writers, results, strict=True):
-            writer.add(result)
+        if len(results) != len(writers):
+            raise ValueError(f"there were {len(writers)} outputs, and now there are {len(results)}")
+        for i, result in enumerate(results):
+            writers[i].add(result)
     seconds = time.perf_counter() - started
     return {"samples": max((writer.close() for writer in writers), default=0), "seconds": seconds}
 
@@ -165,12 +167,11 @@ def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
     return [Reader(path, order) for path, order in zip(task["inputs"], axes, strict=True)]
 
 
-def _samples(readers: list[Reader]) -> Iterator[list[np.ndarray]]:
+def _samples(readers: list[Reader]) -> Iterator[tuple[np.ndarray, ...]]:
     """One sample (1, …) of every input at a time, from chunks that hold the same rows."""
     rows = max(1, CHUNK_BYTES // max(1, sum(reader.sample_bytes for reader in readers)))
     for arrays in zip(*(reader.chunks(rows) for reader in readers), strict=True):
-        for row in range(len(arrays[0])):
-            yield [array[row : row + 1] for array in arrays]
+        yield from zip(*(array[:, np.newaxis] for array in arrays), strict=True)
 
 
 def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -7,10 +7,13 @@ outputs of a quantized file are converted with the tensor's own scale and zero p
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RUNTIME = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
 
@@ -24,12 +27,12 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
     outputs = [_Tensor(signature.get_output_details()[name]) for name in options["outputs"]]
     # A small model answers in microseconds: what is looked up here is not timed with it.
     set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
-    encoders = [(tensor.index, tensor.encode) for tensor in inputs]
+    encoders = [(i, tensor.index, tensor.encode) for i, tensor in enumerate(inputs)]
     decoders = [(tensor.index, tensor.decode) for tensor in outputs]
 
-    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
-        for (index, encode), array in zip(encoders, arrays, strict=True):
-            set_tensor(index, encode(array))
+    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for i, index, encode in encoders:
+            set_tensor(index, encode(arrays[i]))
         invoke()
         return [decode(get_tensor(index)) for index, decode in decoders]
 

@@ -24,6 +24,7 @@ REASONS = {
     "other-weights": ("harmful.other-weights@test", "reloaded from its bytes, it differs by "),
     "nan-weights": ("harmful.nan-weights@test", "output 'scores' has NaN or Inf once the artifact is reloaded"),
     "doubled": ("harmful.doubled@test", "reloaded, it gives 2 outputs where 1 were made"),
+    "optimized": ("harmful.optimized@test", "it could not be run in a fresh process: RuntimeError: "),
     "raises": ("harmful.raises", "NotImplementedError: no kernel for aten::linear"),
     "killed": ("harmful.killed", "its worker was killed by SIGKILL (the system may have run out of memory)"),
 }

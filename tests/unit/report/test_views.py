@@ -109,3 +109,10 @@ def test_text_of_a_report_stays_text(hostile: str) -> None:
 
 def test_json_is_the_predicate_as_it_is() -> None:
     assert json.loads(predicate.render(failing())) == codec.encode(failing())
+
+
+@pytest.mark.parametrize("view", [text, markdown])
+def test_a_check_of_some_targets_never_passes_for_the_whole(view: object) -> None:
+    part = replace(passing(), left_out=("ios", "web"))
+    first = view.render(part, Standing()).splitlines()[0]
+    assert "server, android only; ios, web left out" in first
