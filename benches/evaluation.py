@@ -15,7 +15,7 @@ from claim import Claim, of_pairs
 from language import ROOT
 from stopwatch import Run, run, taking_turns
 
-PAIRS = 5
+PAIRS = 9
 TURNS = 3
 SAMPLES = 10_000
 PROTOCOL = ROOT / "deployspec" / "runners" / "protocol.py"

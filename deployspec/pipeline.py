@@ -9,25 +9,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from deployspec.build import BuildContext, Progress, build, cached, missing_distributions
-from deployspec.diagnostics import At, Diagnostic
-from deployspec.errors import ExitCode, SpecFaults, UsageError
+from deployspec.build import Progress, build
+from deployspec.errors import ExitCode
 from deployspec.ir.artifact import Done
-from deployspec.judge import LOOKS, SplitSupport, conclude, decidable, judge, timing_decided, waiver_findings
+from deployspec.judge import LOOKS, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane
 from deployspec.measure import SampleStore, measure, measure_timing
-from deployspec.parse import check_pin, missing_data, parse_spec
-from deployspec.plan import JUDGED_SPLITS, make_plan
+from deployspec.preflight import build_context, read, refuse_missing_extras
 from deployspec.report.compose import Findings, compose
 from deployspec.report.files import write_report
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
-from deployspec.sources.support import class_counts
 from deployspec.trust import dsse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from deployspec.build import Store
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
-    from deployspec.judge import Decidable
-    from deployspec.sources.identity import Origin
     from deployspec.trust.keys import SigningKey
 
 
@@ -82,10 +77,10 @@ class Checked:
 def check(path: Path, request: Request, watch: Watch) -> Checked:
     """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
     spec, plan = read(path, request.targets)
-    _refuse_missing_extras(spec, plan)
+    refuse_missing_extras(spec, plan)
     found = origins(spec)
     limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
-    context = replace(_context(spec, found), memory_limit_bytes=limit)
+    context = replace(build_context(spec, found), memory_limit_bytes=limit)
     results = build(plan, request.store, context, jobs=request.jobs, progress=watch)
     measurements = tuple(_measure(spec, plan, results, request, watch))
     now = datetime.now(UTC)
@@ -105,71 +100,6 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
         )
     )
     return _publish(report, plan, results, request)
-
-
-def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
-    """The spec, narrowed to `targets`, and its plan. Raises SpecFaults, also for data that is missing."""
-    spec = _narrowed(parse_spec(path), targets)
-    check_pin(spec)
-    plan = make_plan(spec)
-    absent = missing_data(spec)
-    if absent:
-        raise SpecFaults(absent)
-    return spec, plan
-
-
-def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
-    """For each target, what its splits can decide at their size, before any compute."""
-    counts = {split: class_counts(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
-    support = {split: SplitSupport(n=sum(per.values()), per_class=per) for split, per in counts.items() if per}
-    known: dict[tuple[object, ...], tuple[Decidable, ...]] = {}
-    found = {}
-    for target in spec.targets:
-        # Targets mostly share their budgets, and one exact test may cost a tenth of a second.
-        same = (target.budgets, target.rules.confidence, target.rules.min_support, target.rules.seed)
-        if same not in known:
-            known[same] = decidable(target.budgets, support, target.rules)
-        found[target.name] = known[same]
-    return found
-
-
-def cached_steps(spec: Spec, plan: Plan, store: Store) -> frozenset[str]:
-    """The steps of the plan that the store already holds. Starts and writes nothing."""
-    return frozenset(cached(plan, store, _context(spec, origins(spec))))
-
-
-def _context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
-    digests = {origin.id: origin.sha256 for origin in found.values()}
-    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
-
-
-def _refuse_missing_extras(spec: Spec, plan: Plan) -> None:
-    """Raises SpecFaults with the extra to install, for every target whose toolchain is not there."""
-    found = []
-    for route in plan.routes:
-        steps = [plan.by_id()[step] for step in route.steps]
-        lacking = {step.toolchain.extra for step in steps if missing_distributions(step.toolchain)}
-        for extra in sorted(lacking):
-            message = f"format '{route.format}' needs the extra '{extra}', which is not installed"
-            where = ("targets", route.target, "format")
-            hint = f"pip install 'deployspec[{extra}]'"
-            fault = Diagnostic(
-                code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint
-            )
-            found.append(fault)
-    if found:
-        raise SpecFaults(found)
-
-
-def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:
-    unknown = set(names) - {target.name for target in spec.targets}
-    if unknown:
-        have = ", ".join(target.name for target in spec.targets)
-        raise UsageError(f"the spec has no target '{min(unknown)}'; it has {have}")
-    kept = tuple(target for target in spec.targets if not names or target.name in names)
-    left_out = tuple(target.name for target in spec.targets if target not in kept)
-    waivers = tuple(waiver for waiver in spec.waivers if waiver.target not in left_out)
-    return replace(spec, targets=kept, waivers=waivers, left_out=left_out)
 
 
 def _measure(

@@ -52,7 +52,11 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "policies": tables.policies,
         "faults": faults,
     },
-    "docs/judging.md": {"classes": tables.evidence_classes, "methods": tables.methods},
+    "docs/judging.md": {
+        "samples": tables.samples,
+        "methods": tables.methods,
+        "classes": tables.evidence_classes,
+    },
     "docs/reports.md": {"predicate": tables.predicate},
 }
 """The file, the block's name, and what writes it. The README's block `bench` is written by benches/run.py."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
@@ -90,12 +91,13 @@ class Canvas:
 
 
 def draw(paths: list[Path]) -> str:
-    """The SVG of each report's head and of its last target."""
+    """The SVG of each report: its head, its other targets in a line, the table of its last one."""
     canvas = Canvas()
     for number, path in enumerate(paths):
         if number:
             canvas.gap()
             canvas.rule()
+            canvas.gap()
         envelope, report = read_unverified(path.read_bytes())
         _report(canvas, report, Standing(signers=envelope.keyids, verified=True))
     height = canvas.y + 20
@@ -113,21 +115,30 @@ def _report(canvas: Canvas, report: Report, standing: Standing) -> None:
     canvas.gap()
     canvas.line(Span(MARGIN, headline(report), "b", COLOURS[Outcome.PASS if released else Outcome.FAIL]))
     canvas.line(Span(MARGIN, f"{report.model} {report.model_version}, {report.checked_at}, {standing.line}", "d"))
-    _target(canvas, report, report.targets[-1])
-
-
-def _target(canvas: Canvas, report: Report, target: TargetReport) -> None:
-    verdicts = [each for each in report.verdicts if each.target == target.name]
+    *others, last = report.targets
+    for each in others:
+        canvas.gap()
+        outcomes = Counter(figures.outcome(verdict) for verdict in report.verdicts if verdict.target == each.name)
+        _head(canvas, each, ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
     canvas.gap()
-    head = f"{target.name} ({target.format})"
-    canvas.line(Span(MARGIN, head, "b"), Span(MARGIN + 8 * (len(head) + 2), confidence(target), "d"))
+    _head(canvas, last, confidence(last))
+    _target(canvas, last, [verdict for verdict in report.verdicts if verdict.target == last.name])
+
+
+def _head(canvas: Canvas, target: TargetReport, told: str) -> None:
+    name = f"{target.name} ({target.format})"
+    canvas.line(Span(MARGIN, name, "b"), Span(MARGIN + 8 * (len(name) + 2), told, "d"))
+
+
+def _target(canvas: Canvas, target: TargetReport, verdicts: list[Verdict]) -> None:
     canvas.line(*(Span(x, name, "d", right=name in RIGHT) for name, x in COLUMN.items()))
     for cells in _rows(verdicts):
         canvas.line(*cells)
     for each in reasons(target, verdicts):
         canvas.gap()
-        for text in each.reason.split("; "):
-            canvas.line(Span(MARGIN + 16, text))
+        outcome = figures.outcome(each)
+        said = Span(MARGIN + 8 * (len(outcome) + 2), each.reason)
+        canvas.line(Span(MARGIN, outcome, "b", COLOURS[each.verdict]), said)
 
 
 def _rows(verdicts: list[Verdict]) -> Iterator[list[Span]]:

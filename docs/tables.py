@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from words import KEYS, NOT_MEASURED, OPTIONS, PREDICATE, RESOLVED, STATISTICS
 
 from deployspec import registry
-from deployspec.ir.budget import ANY_TASK, BUDGETS, BudgetKind, Keys, Method
+from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
 from deployspec.ir.codec import camel
-from deployspec.ir.rules import EvidenceClass
+from deployspec.ir.rules import EvidenceClass, Rules
+from deployspec.judge import SplitSupport, decidable
 from deployspec.parse import policy
 from deployspec.registry import Family
-from deployspec.units import UNITS, Dimension
+from deployspec.units import UNITS, Dimension, parse_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +125,7 @@ def _budget(kind: BudgetKind) -> tuple[str, ...]:
 
 
 def _unit(dimension: Dimension) -> str:
-    """The base unit, in which reports tell the figure."""
+    """The base unit of its limits."""
     match dimension:
         case Dimension.FLAG:
             return "true"
@@ -236,6 +237,32 @@ def methods() -> str:
         judged = [f"`{kind.name}`" for kind in BUDGETS.values() if kind.method is method]
         rows.append((f"[{method.value}](#{method.value})", ", ".join(judged)))
     return table(("method", "budgets"), rows)
+
+
+def samples() -> str:
+    """What splits of some sizes prove at 95 % confidence."""
+    limits = [("accuracy", ">= 80 %"), ("accuracy", ">= 90 %"), ("accuracy", ">= 99 %"), ("accuracy_drop", "< 2 pp")]
+    head = ("samples", *(f"`{name}` `{limit}`" for name, limit in limits), "smallest drop to prove")
+    return table(
+        head, (_proven_by(n, [_common(*each) for each in limits]) for n in (20, 50, 100, 200, 500, 1000, 2000))
+    )
+
+
+def _common(name: str, limit: str) -> Budget:
+    kind = BUDGETS[name]
+    return Budget(metric=name, limit=parse_bound(limit, kind.dimension), ceiling=kind.ceiling, dimension=kind.dimension)
+
+
+def _proven_by(n: int, limits: list[Budget]) -> Iterator[str]:
+    found = decidable(limits, {"test": SplitSupport(n=n, per_class={})}, Rules(confidence=Decimal("0.95"), least={}))
+    yield f"{n:,}"
+    for limit, each in zip(limits, found, strict=True):
+        if each.errors is None:
+            yield "never"
+        else:
+            yield f"at most {each.errors} net broken" if limit.ceiling else f"from {n - each.errors:,} right"
+    assert found[-1].best is not None
+    yield f"{found[-1].best * 100:.2f} pp"
 
 
 def predicate() -> str:

@@ -68,7 +68,6 @@ def _weights(change: Callable[[Any], Any]) -> Callable[[Path], None]:
 
     def harm(file: Path) -> None:
         import torch
-
         from net import build
 
         module = build()

@@ -83,24 +83,30 @@ class RichProgress:
 
     def started(self, step: Step) -> None:
         """A new line."""
-        self._drop(step)
-        self._lines[step.id] = self._display.add_task(step.id, total=None)
+        self.show(step.id, step.id)
 
     def waiting(self, step: Step) -> None:
         """A new line that says what it waits for."""
-        self._lines[step.id] = self._display.add_task(f"{step.id} (the same work is under way)", total=None)
+        self.show(step.id, f"{step.id} (the same work is under way)")
 
     def finished(self, step: Step, result: StepResult) -> None:
         """The line goes, its outcome stays above."""
-        self._drop(step)
+        from rich.text import Text
+
+        self.drop(step.id)
         word, text = outcome(step, result)
         style = "red" if isinstance(result, Failed) else "green"
-        self._console.print(f"[{style}]{word:<8}[/{style}]", end=" ")
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(Text.assemble((f"{word:<8}", style), " ", text), soft_wrap=True)
 
-    def _drop(self, step: Step) -> None:
-        if step.id in self._lines:
-            self._display.remove_task(self._lines.pop(step.id))
+    def show(self, name: str, text: str) -> None:
+        """A line with a clock that begins now, in place of an earlier one of that name."""
+        self.drop(name)
+        self._lines[name] = self._display.add_task(text, total=None)
+
+    def drop(self, name: str) -> None:
+        """The line goes, if there is one."""
+        if name in self._lines:
+            self._display.remove_task(self._lines.pop(name))
 
 
 def outcome(step: Step, result: StepResult) -> tuple[str, str]:

@@ -43,7 +43,7 @@ def command(spec: Path, targets: tuple[str, ...], form: str) -> None:  # fmt: sk
     smallest drop that its samples can prove. Needs no framework and starts nothing.
     """
     from deployspec.build import default_store
-    from deployspec.pipeline import cached_steps, decide_ahead, read
+    from deployspec.preflight import cached_steps, decide_ahead, read
 
     parsed, plan = read(spec, targets)
     decidable = decide_ahead(parsed)
@@ -72,7 +72,8 @@ def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
 
 def _shared(plan: Plan, cached: frozenset[str]) -> Iterator[str]:
     """Steps that are no single target's: the reference, the splits, whatever several targets use."""
-    routed = {step for route in plan.routes for step in route.steps if len(plan.by_id()[step].targets) == 1}
+    steps = plan.by_id()
+    routed = {step for route in plan.routes for step in route.steps if len(steps[step].targets) == 1}
     common = [step for step in plan.steps if step.id not in routed]
     if common:
         yield "\n".join(["for all targets", *_table(common, cached)])

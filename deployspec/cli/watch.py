@@ -27,7 +27,7 @@ class RichWatch(RichProgress):
 
     def timing(self, target: Target) -> None:
         """A line with a clock."""
-        self._display.add_task(f"timing {target.name}", total=None)
+        self.show("timing", f"timing {target.name}")
 
 
 @contextmanager

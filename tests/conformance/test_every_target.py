@@ -151,9 +151,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Built:
 def words(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Built:
     generator = np.random.default_rng(0)
     tokens, facts = generator.integers(0, 50, (64, 4)), generator.standard_normal((64, 6), np.float32)
-    return build_all(
-        tmp_path_factory.mktemp("words"), store, spec_text("words", WORDS), tokens=tokens, facts=facts
-    )
+    return build_all(tmp_path_factory.mktemp("words"), store, spec_text("words", WORDS), tokens=tokens, facts=facts)
 
 
 def drift(built: Built, target: str) -> float:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REASONS = {
-    "truncated": ("harmful.truncated@test", "it could not be run in a fresh process: RuntimeError: PytorchStreamReader"),
+    "truncated": (
+        "harmful.truncated@test",
+        "it could not be run in a fresh process: RuntimeError: PytorchStreamReader",
+    ),
     "emptied": ("harmful.emptied@test", "it could not be run in a fresh process: RuntimeError: "),
     "other-weights": ("harmful.other-weights@test", "reloaded from its bytes, it differs by "),
     "nan-weights": ("harmful.nan-weights@test", "output 'scores' has NaN or Inf once the artifact is reloaded"),

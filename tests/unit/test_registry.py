@@ -1,123 +1,121 @@
-"""Plug-ins of other distributions are found and checked like our own, and two of one name are refused."""
+"""Plug-ins: found by name, lean to import, and each what the interface promises."""
 
 from __future__ import annotations
 
-import os
+import ast
+import dataclasses
+import importlib.util
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
+from projects import SPEC, register_harmful_target, write_project
 
 from deployspec import registry
 from deployspec.registry import Family
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-PLUGIN = """
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-from deployspec.ir.plan import TORCH_MODULE, Lowering, Runner, Toolchain
-
-TOOLS = Toolchain(name="mine")
-
-@dataclass(frozen=True, kw_only=True)
-class Mine:
-    name: ClassVar[str] = "mine"
-    form: ClassVar[str] = "mine"
-    mode: Literal["fast", "small"] = "fast"
-
-    def lowerings(self):
-        return (Lowering(name="float32", takes=TORCH_MODULE, gives="mine", function="mine:lower", toolchain=TOOLS,
-                         tolerance=0.1),)
-
-    def runner(self):
-        return Runner(script="mine", toolchain=TOOLS)
-"""
-
-SPEC = """
-deployspec = 1
-[model]
-name = "m"
-source = "m.py:build"
-[[model.inputs]]
-name = "x"
-shape = [1]
-[budgets]
-size = "< 1 MB"
-[targets.t]
-format = "mine"
-mode = "{mode}"
-"""
+ROOT = Path(__file__).parents[2]
+TARGETS = registry.names(Family.TARGETS)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A folder on the import path that holds an installed distribution with one target."""
-    folder = tmp_path / "site"
-    install(folder, "first", "mine = mine:Mine")
-    (folder / "mine.py").write_text(PLUGIN)
-    (tmp_path / "m.py").write_text("")
-    return folder
-
-
-def install(site: Path, name: str, entry: str) -> None:
-    info = site / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[deployspec.targets]\n{entry}\n")
-
-
-def validate(site: Path, mode: str = "small") -> subprocess.CompletedProcess[str]:
-    spec = site.parent / "spec.toml"
-    spec.write_text(SPEC.format(mode=mode))
-    return subprocess.run(
-        [sys.executable, "-c", "from deployspec.cli import main; main()", "validate", spec],
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_a_target_of_another_distribution_is_found(site: Path) -> None:
-    ran = validate(site)
-    assert ran.returncode == 0, ran.stderr
-    assert "valid, 1 target, 1 budget" in ran.stdout
-
-
-def test_its_options_are_checked(site: Path) -> None:
-    ran = validate(site, mode="smal")
-    assert ran.returncode == 2
-    assert "perhaps you meant 'small'" in ran.stderr
-
-
-def test_two_of_one_name_are_refused(site: Path) -> None:
-    install(site, "second", "mine = other:Mine")
-    ran = validate(site)
-    assert ran.returncode == 2
-    assert "two plug-ins are called 'mine'" in ran.stderr
-
-
-def test_a_built_in_name_cannot_be_taken(site: Path) -> None:
-    install(site, "second", "tflite = other:Mine")
-    ran = validate(site)
-    assert ran.returncode == 2
-    assert "two plug-ins are called 'tflite'" in ran.stderr
-
-
-def test_what_nobody_provides() -> None:
-    assert registry.find(Family.TARGETS, "nothing") is None
-    with pytest.raises(KeyError):
-        registry.load(Family.TARGETS, "nothing")
+def test_the_names_of_this_version() -> None:
+    assert set(TARGETS) >= {"tflite", "torchscript"}
+    assert set(registry.names(Family.PASSES)) >= {"quantize"}
+    assert registry.options(Family.TARGETS, "tflite") == ("layout", "io")
 
 
 @pytest.mark.parametrize("family", Family)
 def test_what_is_planned_is_not_there_yet(family: Family) -> None:
-    assert set(registry.PLANNED[family]).isdisjoint(registry.names(family))
+    assert not set(registry.PLANNED[family]) & set(registry.names(family))
 
 
-@pytest.mark.parametrize("name", registry.names(Family.TARGETS))
-def test_a_target_is_called_what_it_is_registered_as(name: str) -> None:
-    assert registry.load(Family.TARGETS, name).name == name
+def test_an_unknown_name_finds_nothing() -> None:
+    assert registry.find(Family.TARGETS, "tflight") is None
+    with pytest.raises(KeyError):
+        registry.load(Family.TARGETS, "tflight")
+
+
+def defines(function: str) -> bool:
+    """Whether the module of `module:name` defines it, without importing it."""
+    module, _, name = function.partition(":")
+    found = importlib.util.find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    tree = ast.parse(Path(found.origin).read_bytes())
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_is_a_frozen_value_with_lowerings_that_lead_to_its_form(name: str) -> None:
+    kind = registry.load(Family.TARGETS, name)
+    plugin: Any = kind()
+    assert kind.name == name
+    assert dataclasses.is_dataclass(kind)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plugin.anything = 1
+    lowerings = plugin.lowerings()
+    assert any(each.gives == plugin.form for each in lowerings)
+    assert len({each.name for each in lowerings}) == len(lowerings)
+    assert all(defines(each.function) for each in lowerings)
+    assert all(0 < each.tolerance < 1 for each in lowerings)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_a_target_needs_can_be_installed(name: str) -> None:
+    plugin: Any = registry.load(Family.TARGETS, name)()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for toolchain in [*(each.toolchain for each in plugin.lowerings()), plugin.runner().toolchain]:
+        assert toolchain.distributions, "a step's key holds their versions"
+        assert toolchain.extra in extras
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_runner_is_a_file_that_can_be_shipped(name: str) -> None:
+    runner: Any = registry.load(Family.TARGETS, name)().runner()
+    for module in (runner.script, *runner.needs):
+        found = importlib.util.find_spec(module)
+        assert found is not None
+        assert Path(str(found.origin)).suffix == ".py"
+
+
+LOAD_ALL = """
+import sys
+from deployspec import registry
+for family in registry.Family:
+    for name in registry.names(family):
+        registry.load(family, name)
+print(sorted({"torch", "torchao", "litert_torch", "ai_edge_litert", "tensorflow", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_loading_every_plugin_imports_no_framework() -> None:
+    ran = subprocess.run([sys.executable, "-c", LOAD_ALL], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_a_plugin_of_another_distribution_is_used_like_our_own(tmp_path: Path) -> None:
+    project = write_project(tmp_path, SPEC.replace('"torchscript"', '"harmful"\nharm = "none"'))
+    command = [sys.executable, "-m", "deployspec", "plan", str(project.spec)]
+    environment = register_harmful_target(tmp_path / "site")
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "server (harmful)\n  harmful.none " in ran.stdout
+    alone = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert alone.returncode == 2
+    assert "unknown format 'harmful'" in alone.stderr
+
+
+def test_two_distributions_cannot_share_a_name(tmp_path: Path) -> None:
+    project = write_project(tmp_path, SPEC.replace('"torchscript"', '"harmful"\nharm = "none"'))
+    environment = register_harmful_target(tmp_path / "site")
+    second = tmp_path / "site" / "rival-1.dist-info"
+    second.mkdir()
+    (second / "METADATA").write_text("Metadata-Version: 2.1\nName: rival\nVersion: 1\n")
+    (second / "entry_points.txt").write_text("[deployspec.targets]\nharmful = rival:Target\n")
+    command = [sys.executable, "-m", "deployspec", "plan", str(project.spec)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: two plug-ins are called 'harmful' (")
+    assert ran.stderr.endswith("): uninstall one of them\n")

@@ -59,7 +59,7 @@ WHOLE = {
 
 
 def test_what_is_generated_is_up_to_date() -> None:
-    command = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -129,23 +129,25 @@ def test_no_page_names_a_machine(page: Path) -> None:
     assert strangers == []
 
 
+def by_hand(folder: Path, envelope: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Type the reference's commands beside a report; what happened, and what the reference says is printed."""
+    (folder / "report.dsse.json").write_text(envelope)
+    shutil.copy(VECTOR / "key.pub.pem", folder / "release.pub.pem")
+    script = next(block for block in blocks(ROOT / "docs" / "reports.md", "console") if "dgst" in block).splitlines()
+    typed = "\n".join(line[2:] for line in script if line.startswith("$ "))
+    printed = "\n".join(line for line in script if not line.startswith("$ "))
+    ran = subprocess.run(["sh", "-eu", "-c", typed], cwd=folder, capture_output=True, text=True, check=False)
+    return ran, printed
+
+
 def test_a_signature_is_verified_by_hand_as_the_reference_says(tmp_path: Path) -> None:
-    shutil.copy(VECTOR / "report.dsse.json", tmp_path)
-    shutil.copy(VECTOR / "key.pub.pem", tmp_path / "release.pub.pem")
-    script = next(block for block in blocks(ROOT / "docs" / "reports.md", "console") if "dgst" in block)
-    typed = "\n".join(line[2:] for line in script.splitlines() if line.startswith("$ "))
-    said = "\n".join(line for line in script.splitlines() if not line.startswith("$ "))
-    ran = subprocess.run(["sh", "-eu", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout.strip()) == (0, said)
+    ran, printed = by_hand(tmp_path, (VECTOR / "report.dsse.json").read_text())
+    assert (ran.returncode, ran.stdout.strip()) == (0, printed)
 
 
 def test_a_changed_payload_is_refused_by_hand(tmp_path: Path) -> None:
-    text = (VECTOR / "report.dsse.json").read_text()
-    (tmp_path / "report.dsse.json").write_text(re.sub(r'("payload": "ey)J', r"\1K", text))
-    shutil.copy(VECTOR / "key.pub.pem", tmp_path / "release.pub.pem")
-    script = next(block for block in blocks(ROOT / "docs" / "reports.md", "console") if "dgst" in block)
-    typed = "\n".join(line[2:] for line in script.splitlines() if line.startswith("$ "))
-    ran = subprocess.run(["sh", "-eu", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=False)
+    changed = re.sub(r'("payload": "ey)J', r"\1K", (VECTOR / "report.dsse.json").read_text())
+    ran, _ = by_hand(tmp_path, changed)
     assert ran.returncode == 1
     assert "Verification failure" in ran.stdout + ran.stderr
 

@@ -56,7 +56,9 @@ def test_a_probability_is_taken_as_it_is(decided: Any) -> None:
     assert decided([[0.4, 0.6], [0.6, 0.4]], binary("ham"), "probabilities") == [1, 0]
 
 
-@pytest.mark.parametrize(("columns", "kind"), [(1, "logits"), (2, "logits"), (1, "probabilities"), (2, "probabilities")])
+@pytest.mark.parametrize(
+    ("columns", "kind"), [(1, "logits"), (2, "logits"), (1, "probabilities"), (2, "probabilities")]
+)
 def test_the_threshold_is_on_the_probability(decided: Any, columns: int, kind: str) -> None:
     probability = np.array([0.85, 0.95])
     value = probability if kind == "probabilities" else np.log(probability / (1 - probability))
@@ -79,7 +81,7 @@ def test_columns_that_do_not_fit_the_labels_are_a_fault(decided: Any, task: Task
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_output_that_is_not_finite_is_no_decision(decided: Any, value: float) -> None:
-    with pytest.raises(NotFinite, match="first at sample 1$"):
+    with pytest.raises(NotFinite, match=r"first at sample 1$"):
         decided([[1, 2, 3], [1, value, 3], [value, 2, 3]], THREE)
 
 
@@ -95,7 +97,7 @@ def test_blocks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert whole[1] == parts[1]
     rows[41] = np.nan
     np.save(tmp_path / "o.npy", rows)
-    with pytest.raises(NotFinite, match="first at sample 41$"):
+    with pytest.raises(NotFinite, match=r"first at sample 41$"):
         decide(tmp_path / "o.npy", task, Output(name="o"))
 
 

@@ -35,7 +35,13 @@ QUIET = {"wall_s": 1.0, "cpu_s": 0.95, "involuntary_switches": 0, "load_average"
 def line(task: int = 0, **changes: Any) -> dict[str, Any]:
     """A process as a runner reports it: 100 calls of 1 to 100 ms."""
     calls = [each * 1_000_000 for each in range(1, 101)]
-    told = {"task": task, "calls_ns": calls, "load_ns": 7_000_000, "first_call_ns": 3_500_000, "memory_peak_bytes": 4096}
+    told = {
+        "task": task,
+        "calls_ns": calls,
+        "load_ns": 7_000_000,
+        "first_call_ns": 3_500_000,
+        "memory_peak_bytes": 4096,
+    }
     return told | QUIET | changes
 
 
@@ -252,9 +258,7 @@ NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 KEPT = Samples(measured_at="2026-05-01T11:00:00Z", runtime="r 1", time=[line()], ratio=[])
 
 
-@pytest.mark.parametrize(
-    ("later_s", "found"), [(0, True), (1, False), (-3599, True), (-3600, True), (-3601, False)]
-)
+@pytest.mark.parametrize(("later_s", "found"), [(0, True), (1, False), (-3599, True), (-3600, True), (-3601, False)])
 def test_samples_are_used_again_up_to_their_age_and_never_from_the_future(
     tmp_path: Path, timed: Timed, later_s: int, found: bool
 ) -> None:
@@ -275,7 +279,9 @@ def test_samples_of_something_else_are_not_used(tmp_path: Path, timed: Timed, ch
     assert store.newest(timed, MACHINE, 3600, NOW) == KEPT
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"measured_at": "yesterday", "runtime": "", "time": [], "ratio": []}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"measured_at": "yesterday", "runtime": "", "time": [], "ratio": []}']
+)
 def test_samples_that_cannot_be_read_are_not_there(tmp_path: Path, timed: Timed, content: bytes) -> None:
     store = SampleStore(tmp_path / "samples")
     store.keep(timed, MACHINE, KEPT)

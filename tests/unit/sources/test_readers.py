@@ -1,4 +1,4 @@
-"""Readers: a split as batches in file order, whatever holds it, and a clear word for a file that is not what it seems."""
+"""Readers: a split as batches in file order, whatever holds it, and a clear word for a file that is broken."""
 
 from __future__ import annotations
 
@@ -169,9 +169,7 @@ def test_a_file_that_is_not_there_is_a_fault_of_the_data(tmp_path: Path) -> None
 
 
 def test_other_kinds_of_splits_say_what_would_do(tmp_path: Path) -> None:
-    assert fault(tmp_path, "images") == (
-        "images: this version reads .npz, a pair of .npy files, or module.py:callable"
-    )
+    assert fault(tmp_path, "images") == ("images: this version reads .npz, a pair of .npy files, or module.py:callable")
 
 
 def write(folder: Path, name: str, text: str) -> None:

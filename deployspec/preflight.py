@@ -1,0 +1,91 @@
+"""What is known before anything runs: the spec, its plan, what the store holds, what the data can decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deployspec.build import BuildContext, cached, missing_distributions
+from deployspec.diagnostics import At, Diagnostic
+from deployspec.errors import SpecFaults, UsageError
+from deployspec.judge import SplitSupport, decidable
+from deployspec.parse import check_pin, missing_data, parse_spec
+from deployspec.plan import JUDGED_SPLITS, make_plan
+from deployspec.sources.identity import origins
+from deployspec.sources.support import class_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deployspec.build import Store
+    from deployspec.ir.plan import Plan
+    from deployspec.ir.spec import Spec
+    from deployspec.judge import Decidable
+    from deployspec.sources.identity import Origin
+
+
+def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
+    """The spec, narrowed to `targets`, and its plan. Raises SpecFaults, also for data that is missing."""
+    spec = _narrowed(parse_spec(path), targets)
+    check_pin(spec)
+    plan = make_plan(spec)
+    absent = missing_data(spec)
+    if absent:
+        raise SpecFaults(absent)
+    return spec, plan
+
+
+def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
+    """For each target, what its splits can decide at their size, before any compute."""
+    counts = {split: class_counts(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
+    support = {split: SplitSupport(n=sum(per.values()), per_class=per) for split, per in counts.items() if per}
+    known: dict[tuple[object, ...], tuple[Decidable, ...]] = {}
+    found = {}
+    for target in spec.targets:
+        # Targets mostly share their budgets, and one exact test may cost a tenth of a second.
+        same = (target.budgets, target.rules.confidence, target.rules.min_support, target.rules.seed)
+        if same not in known:
+            known[same] = decidable(target.budgets, support, target.rules)
+        found[target.name] = known[same]
+    return found
+
+
+def cached_steps(spec: Spec, plan: Plan, store: Store) -> frozenset[str]:
+    """The steps of the plan that the store already holds. Starts and writes nothing."""
+    return frozenset(cached(plan, store, build_context(spec, origins(spec))))
+
+
+def build_context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
+    """What the plan leaves open: where the spec lies, and the digests of what no step makes."""
+    digests = {origin.id: origin.sha256 for origin in found.values()}
+    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
+
+
+def refuse_missing_extras(spec: Spec, plan: Plan) -> None:
+    """Raises SpecFaults with the extra to install, for every target whose toolchain is not there."""
+    found, steps = [], plan.by_id()
+    for route in plan.routes:
+        toolchains = [steps[step].toolchain for step in route.steps]
+        lacking = {each.extra for each in toolchains if missing_distributions(each)}
+        for extra in sorted(lacking):
+            message = f"format '{route.format}' needs the extra '{extra}', which is not installed"
+            where = ("targets", route.target, "format")
+            hint = f"pip install 'deployspec[{extra}]'"
+            fault = Diagnostic(
+                code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint
+            )
+            found.append(fault)
+    if found:
+        raise SpecFaults(found)
+
+
+def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:
+    unknown = set(names) - {target.name for target in spec.targets}
+    if unknown:
+        have = ", ".join(target.name for target in spec.targets)
+        raise UsageError(f"the spec has no target '{min(unknown)}'; it has {have}")
+    kept = tuple(target for target in spec.targets if not names or target.name in names)
+    left_out = tuple(target.name for target in spec.targets if target not in kept)
+    waivers = tuple(waiver for waiver in spec.waivers if waiver.target not in left_out)
+    return replace(spec, targets=kept, waivers=waivers, left_out=left_out)
