@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev lint format test test-slow bench golden schemas clean
+.PHONY: help demo dev lint format test test-slow bench golden docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,9 @@ bench: $(STAMP)dev ## every speed that the README claims, as a ratio with its ba
 golden: $(STAMP)dev ## rewrite the golden cases from what the program says now; read the diff
 	$(BIN)/pytest tests/golden --update-golden
 
-schemas: $(STAMP)dev ## generate schemas/ again
+docs: $(STAMP)dev ## generate schemas/ and the tables of docs/ again
 	$(BIN)/deployspec schema --out schemas/deployspec-1.schema.json
+	$(BIN)/python docs/generate.py
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) .deployspec specs/.deployspec examples/*/.deployspec deployspec-report

@@ -241,11 +241,9 @@ def methods() -> str:
 
 def samples() -> str:
     """What splits of some sizes prove at 95 % confidence."""
-    limits = [("accuracy", ">= 80 %"), ("accuracy", ">= 90 %"), ("accuracy", ">= 99 %"), ("accuracy_drop", "< 2 pp")]
-    head = ("samples", *(f"`{name}` `{limit}`" for name, limit in limits), "smallest drop to prove")
-    return table(
-        head, (_proven_by(n, [_common(*each) for each in limits]) for n in (20, 50, 100, 200, 500, 1000, 2000))
-    )
+    asked = [_common("accuracy", f">= {floor} %") for floor in (80, 90, 99)] + [_common("accuracy_drop", "< 2 pp")]
+    head = ("samples", "floor of 80 %", "of 90 %", "of 99 %", "drop below 2 pp", "smallest drop")
+    return table(head, (list(_proven_by(n, asked)) for n in (20, 50, 100, 200, 500, 1000, 2000)))
 
 
 def _common(name: str, limit: str) -> Budget:

@@ -89,7 +89,7 @@ def measure_timing(
     """Latency, load time and peak memory of every target that was made, one after the other."""
     found: list[Measurement] = []
     for each in made(spec, plan, results):
-        timed = _timed(spec, each, results)
+        timed = _timed(spec, plan, each, results)
         machine = lane.machine()
         reused = store.newest(timed, machine, clock.reuse_s, datetime.now(UTC)) if clock.reuse_s else None
         if reused is not None:
@@ -104,8 +104,8 @@ def measure_timing(
     return found
 
 
-def _timed(spec: Spec, each: Made, results: Mapping[str, StepResult]) -> Timed:
-    baseline, options = _baseline(spec, each.route, results)
+def _timed(spec: Spec, plan: Plan, each: Made, results: Mapping[str, StepResult]) -> Timed:
+    baseline, options = _baseline(spec, plan, each.route, results)
     return Timed(
         target=each.target.name,
         lowered=each.artifact.folder,
@@ -120,17 +120,22 @@ def _timed(spec: Spec, each: Made, results: Mapping[str, StepResult]) -> Timed:
 
 
 def _baseline(
-    spec: Spec, route: Route, results: Mapping[str, StepResult]
+    spec: Spec, plan: Plan, route: Route, results: Mapping[str, StepResult]
 ) -> tuple[Path | None, dict[str, object] | None]:
-    """The file (or, for the eager source, the folder) that a ratio compares with, and how it is loaded."""
+    """The file (or, for the eager source, the folder) that a ratio compares with, and how it is loaded.
+
+    None for a file that was not made, or did not hold its contract wherever it was run.
+    """
     from deployspec.contract import call
 
     if route.baseline is None:
         return None, None
     if route.baseline == "model":
         return spec.folder, {"source": spec.model.source, "weights": spec.model.weights}
+    runs = [step.id for step in plan.steps if ("artifact", route.baseline) in step.takes]
     step = results[route.baseline]
-    return (step.artifact, call(step.folder)["options"]) if isinstance(step, Done) else (None, None)
+    sound = isinstance(step, Done) and all(isinstance(results[run], Done) for run in runs)
+    return (step.artifact, call(step.folder)["options"]) if isinstance(step, Done) and sound else (None, None)
 
 
 def _calls(target: Target) -> int:

@@ -42,9 +42,8 @@ def compressed_bytes(artifact: Path) -> int:
     counter = _Counter()
     with zipfile.ZipFile(counter, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in files:
-            entry = zipfile.ZipInfo(path.relative_to(artifact.parent).as_posix())
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as sink:
+            name = path.relative_to(artifact.parent).as_posix()  # a name takes the archive's level, a ZipInfo does not
+            with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as sink:
                 while block := source.read(1 << 20):
                     sink.write(block)
     return counter.written

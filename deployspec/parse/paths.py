@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from deployspec.diagnostics import KeyPath
     from deployspec.parse.faults import Faults
 
 
+_ROOT_MARKERS: Final = (".git", "pyproject.toml")
+"""What lies at a project's root, the strongest first: an unpacked archive has no `.git`."""
+
+
 def project_root(spec: Path) -> Path:
-    """The git work tree that holds the spec, else the spec's folder; resolved."""
+    """The git work tree that holds the spec, else the Python project that does, else the spec's folder; resolved."""
     folder = spec.resolve().parent
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+    above = (folder, *folder.parents)
+    roots = (each for marker in _ROOT_MARKERS for each in above if (each / marker).exists())
+    return next(roots, folder)
 
 
 def file_part(text: str) -> str:

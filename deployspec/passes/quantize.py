@@ -17,3 +17,4 @@ class Quantize:
     name: ClassVar[str] = "quantize"
 
     scheme: str
+    """One that the target's format takes."""

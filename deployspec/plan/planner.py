@@ -7,6 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec import registry
+from deployspec.ir.budget import BUDGETS
 from deployspec.ir.plan import (
     DATASET,
     EXPORTED_PROGRAM,
@@ -30,6 +31,7 @@ from deployspec.plan.routes import find_route
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deployspec.ir.budget import Budget
     from deployspec.ir.spec import Spec, Target
 
 SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
@@ -102,6 +104,7 @@ class _Graph:
         self._spec = spec
         self._steps: dict[str, Step] = {}
         self._splits = spec.data.splits()
+        self._need_labels = {budget.split for target in spec.targets for budget in target.budgets if _counts(budget)}
         self.start = SOURCE_FORMS[spec.model.kind]
         self.judged_splits = [split for split in JUDGED_SPLITS if split in self._splits]
 
@@ -117,6 +120,7 @@ class _Graph:
             "value": value if isinstance(value, str) else list(value),
             "task": task.kind if task else None,
             "classes": len(task.labels) if task else 0,
+            "labelled": split in self._need_labels,
         }
         return self._add(
             Step(
@@ -204,6 +208,12 @@ class _Graph:
                 self._steps[step_id] = _shared(there, wanted)
                 return step_id
         raise AssertionError
+
+
+def _counts(budget: Budget) -> bool:
+    """Whether it compares decisions with y."""
+    kind = BUDGETS.get(budget.metric)
+    return kind is not None and kind.needs_labels
 
 
 def _same_work(one: Step, other: Step) -> bool:

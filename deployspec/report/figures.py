@@ -97,7 +97,7 @@ def interval(verdict: Verdict) -> str:
 
 def limit(verdict: Verdict) -> str:
     """The limit as the spec writes it, with the good band where there is one."""
-    text = f"{verdict.comparator} {verdict.limit}"
+    text = "true" if verdict.unit == Dimension.FLAG else f"{verdict.comparator} {verdict.limit}"
     return f"{text} (good {verdict.comparator} {verdict.good})" if verdict.good else text
 
 

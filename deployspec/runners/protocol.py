@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 import traceback
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,12 +148,11 @@ def _leave_the_lane_alone() -> None:
 def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     """Run every sample of `task["inputs"]` (one .npy per input) and write one .npy per output to `task["out"]`."""
     run = load(job["artifact"], job["options"])
-    writers: list[Writer] = []
     started = time.perf_counter()
-    for arrays in _samples(_readers(job, task)):
-        results = run(arrays)
-        if not writers:
-            writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(results)]
+    answers = map(run, _samples(_readers(job, task)))
+    first = next(answers, [])
+    writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(first)]
+    for results in chain([first], answers):
         if len(results) != len(writers):
             raise ValueError(f"there were {len(writers)} outputs, and now there are {len(results)}")
         for i, result in enumerate(results):

@@ -26,9 +26,9 @@ SHOWN_ROWS = 5
 def prepare(job: Job) -> dict[str, Any]:
     """Write the prepared split; facts: samples, whether labelled, values outside the declared ranges.
 
-    Options: `split` (name), `value` (as in the spec), `task` (kind or None), `classes` (number of labels).
-    Raises DataFault, with the first rows, for an empty split, a shape or dtype that does not fit, NaN, or
-    a label out of range.
+    Options: `split` (name), `value` (as in the spec), `task` (kind or None), `classes` (number of labels),
+    `labelled` (whether a budget needs y). Raises DataFault, with the first rows, for an empty split, a shape or
+    dtype that does not fit, NaN, a label out of range, or a y that is missing.
     """
     options, names = job.options, tuple(each.name for each in job.model.inputs)
     value = options["value"] if isinstance(options["value"], str) else tuple(options["value"])
@@ -42,6 +42,8 @@ def prepare(job: Job) -> dict[str, Any]:
     samples = lengths.get(names[0], 0)
     if not samples:
         raise DataFault(f"data.{options['split']} is empty: {value}")
+    if options["labelled"] and "y" not in lengths:
+        raise DataFault(f"data.{options['split']} has no y, which budgets on it need: {value}")
     if lengths.get("y", samples) != samples:
         raise DataFault(f"data.{options['split']}: {lengths['y']} of its {samples} samples have y; all must, or none")
     return {"samples": samples, "labelled": "y" in columns, "out_of_range": checker.out_of_range}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from deployspec.ir.plan import TORCH_MODULE, Form, Lowering, Runner, Toolchain
@@ -47,6 +47,28 @@ _FLOAT16_RECIPE: Final = {
 }
 
 
+_FLOAT32: Final = Lowering(
+    name="float32",
+    takes=TORCH_MODULE,
+    gives=TFLITE,
+    function=f"{__name__}:lower_float32",
+    toolchain=TOOLCHAIN,
+    tolerance=1e-4,
+    cost_s=9.0,
+)
+_INT8: Final = replace(
+    _FLOAT32,
+    name="int8",
+    function=f"{__name__}:lower_int8",
+    tolerance=0.05,
+    realises="int8",
+    needs=("calibration",),
+    cost_s=10.0,
+)
+_FROM_FLOAT_FILE: Final = {"float16": 0.01, "int8-dynamic": 0.25, "int8-weights": 0.25}
+"""Schemes that are made from the float file, each with the difference from it that the contract accepts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TFLite:
     """Options of a `format = "tflite"` target."""
@@ -64,11 +86,9 @@ class TFLite:
         """float32 and int8 from torch; float16, int8-dynamic and int8-weights from the float file."""
         layout = {"layout": self.layout}
         return (
-            _from_torch("float32", "lower_float32", 1e-4, layout, cost_s=9.0),
-            _from_torch("int8", "lower_int8", 0.05, layout | {"io": self.io}, realises="int8", cost_s=10.0),
-            _from_float("float16", tolerance=0.01),
-            _from_float("int8-dynamic", tolerance=0.25),
-            _from_float("int8-weights", tolerance=0.25),
+            replace(_FLOAT32, options=layout),
+            replace(_INT8, options=layout | {"io": self.io}),
+            *(_from_float_file(scheme, tolerance) for scheme, tolerance in _FROM_FLOAT_FILE.items()),
         )
 
     def runner(self) -> Runner:
@@ -76,30 +96,12 @@ class TFLite:
         return Runner(script="deployspec.runners.tflite", toolchain=RUNTIME)
 
 
-def _from_torch(
-    name: str, function: str, tolerance: float, options: dict[str, Any], *, cost_s: float, realises: str | None = None
-) -> Lowering:
-    return Lowering(
-        name=name,
-        takes=TORCH_MODULE,
-        gives=TFLITE,
-        function=f"{__name__}:{function}",
-        toolchain=TOOLCHAIN,
-        tolerance=tolerance,
-        realises=realises,
-        options=options,
-        needs=("calibration",) if realises else (),
-        cost_s=cost_s,
-    )
-
-
-def _from_float(scheme: str, tolerance: float) -> Lowering:
-    return Lowering(
+def _from_float_file(scheme: str, tolerance: float) -> Lowering:
+    return replace(
+        _FLOAT32,
         name=scheme,
         takes=TFLITE,
-        gives=TFLITE,
         function=f"{__name__}:quantize_file",
-        toolchain=TOOLCHAIN,
         tolerance=tolerance,
         realises=scheme,
         options={"scheme": scheme},

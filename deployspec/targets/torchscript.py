@@ -7,8 +7,8 @@ prepacked weights. Freezing is what survives the file.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from deployspec.ir.plan import TORCH_MODULE, TORCHSCRIPT, Lowering, Runner, Toolchain
 
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from deployspec.ir.artifact import Job
 
-TOOLCHAIN = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
+TOOLCHAIN: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
+
+
+_FLOAT32: Final = Lowering(
+    name="float32",
+    takes=TORCH_MODULE,
+    gives=TORCHSCRIPT,
+    function=f"{__name__}:lower_float32",
+    toolchain=TOOLCHAIN,
+    tolerance=1e-4,
+    cost_s=3.0,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +41,18 @@ class TorchScript:
     remark: ClassVar[str] = "deprecated by its makers since torch 2.13, which still make, save and load it"
 
     method: Literal["trace", "script"] = "trace"
+    """Record one run of the model, or compile its code with its branches."""
     engine: Literal["x86", "qnnpack"] = "qnnpack"
     """The kernels that int8 is made for; x86 also widens the file."""
 
     def lowerings(self) -> tuple[Lowering, ...]:
         """float32; int8 (FX graph mode); int8-dynamic (linear and recurrent weights); float16 inside."""
+        engine = {"engine": self.engine}
         return (
-            self._lowering("float32", "lower_float32", 1e-4, {"method": self.method}),
-            self._lowering("int8", "lower_int8", 1e-3, {"engine": self.engine}, ("calibration",)),
-            self._lowering("int8-dynamic", "lower_int8_dynamic", 1e-3, {"engine": self.engine}),
-            self._lowering("float16", "lower_float16", 1e-3, {}),
+            replace(_FLOAT32, options={"method": self.method}),
+            replace(_quantized("int8", "lower_int8"), options=engine, needs=("calibration",)),
+            replace(_quantized("int8-dynamic", "lower_int8_dynamic"), options=engine),
+            _quantized("float16", "lower_float16"),
         )
 
     def runner(self) -> Runner:
@@ -47,21 +60,9 @@ class TorchScript:
         shipped = ("deployspec.runners.protocol", "deployspec.runners.eager")
         return Runner(script="deployspec.runners.torchscript", toolchain=TOOLCHAIN, needs=shipped, runs_source=True)
 
-    def _lowering(
-        self, name: str, function: str, tolerance: float, options: dict[str, Any], needs: tuple[str, ...] = ()
-    ) -> Lowering:
-        return Lowering(
-            name=name,
-            takes=TORCH_MODULE,
-            gives=TORCHSCRIPT,
-            function=f"deployspec.targets.torchscript:{function}",
-            toolchain=TOOLCHAIN,
-            tolerance=tolerance,
-            realises=None if name == "float32" else name,
-            options=options,
-            needs=needs,
-            cost_s=3.0,
-        )
+
+def _quantized(scheme: str, function: str) -> Lowering:
+    return replace(_FLOAT32, name=scheme, realises=scheme, function=f"{__name__}:{function}", tolerance=1e-3)
 
 
 def lower_float32(job: Job) -> dict[str, Any]:

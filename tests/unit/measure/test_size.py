@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """100,000 bytes, half of them noise."""
+    """100,000 bytes: noise, as weights are, and names, which the best level packs better than others."""
     path = tmp_path / "model.bin"
-    path.write_bytes(np.random.default_rng(0).bytes(50_000) + bytes(50_000))
+    generator = np.random.default_rng(0)
+    names = generator.choice([b"weight", b"bias", b"mean", b"layer", b"conv", b"0", b"1", b"."], 30_000)
+    path.write_bytes(generator.bytes(20_000) + b"".join(names)[:80_000])
     return path
 
 
@@ -59,10 +61,10 @@ def test_without_a_reference_nothing_is_reduced(file: Path) -> None:
     assert "the reference did not run" in reduction.reason
 
 
-def by_hand(artifact: Path) -> int:
+def by_hand(artifact: Path, level: int = 9) -> int:
     stream = io.BytesIO()
     files = [artifact] if artifact.is_file() else [path for path in artifact.rglob("*") if path.is_file()]
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         for path in files:
             archive.write(path, path.relative_to(artifact.parent).as_posix())
     return len(stream.getvalue())
@@ -72,8 +74,8 @@ def by_hand(artifact: Path) -> int:
 def test_the_compressed_size_is_that_of_an_archive(kind: str, request: pytest.FixtureRequest) -> None:
     artifact = request.getfixturevalue(kind)
     compressed = compressed_bytes(artifact)
-    assert compressed == pytest.approx(by_hand(artifact), abs=200)
-    assert 50_000 < compressed < 52_000
+    assert compressed == pytest.approx(by_hand(artifact), abs=150)
+    assert by_hand(artifact, 6) > by_hand(artifact) + 150, "the level can be told"
     assert figures(artifact)["size_compressed"] == Count(value=Decimal(compressed))
 
 

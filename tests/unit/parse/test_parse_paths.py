@@ -81,3 +81,18 @@ def test_a_callable_is_not_part_of_the_path() -> None:
     assert paths.file_part("a/b.py:build") == "a/b.py"
     assert paths.file_part("a/b.npz") == "a/b.npz"
     assert paths.file_part("C:\\b.npz") == "C:\\b.npz"
+
+
+def test_an_unpacked_archive_of_a_python_project_is_a_project(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    spec = tmp_path / "specs" / "spec.toml"
+    assert paths.project_root(spec) == spec.parent
+    (tmp_path / "pyproject.toml").touch()
+    assert paths.project_root(spec) == tmp_path
+
+
+def test_a_work_tree_outranks_a_python_project_inside_it(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "pyproject.toml").touch()
+    assert paths.project_root(tmp_path / "model" / "spec.toml") == tmp_path

@@ -58,8 +58,11 @@ def test_a_longer_route_shares_its_beginning_and_checks_it_too(project: Project)
     assert plan.by_id()["tflite.float16"].takes == (("input", "tflite.float32"),)
 
 
-def test_shared_work_may_take_as_long_as_the_most_patient_target_allows(project: Project) -> None:
-    plan = plan_of(project, FLOAT + 'time_limit = "1 min"\n' + HALF + 'time_limit = "2 min"\n')
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_shared_work_may_take_as_long_as_the_most_patient_target_allows(
+    project: Project, first: int, second: int
+) -> None:
+    plan = plan_of(project, f'{FLOAT}time_limit = "{first} min"\n{HALF}time_limit = "{second} min"\n')
     assert plan.by_id()["tflite.float32"].time_limit_s == 120
 
 

@@ -27,11 +27,13 @@ def model(*inputs: Input, framework: Any = "torch") -> Model:
 class Prepared:
     """What `prepare` made of arrays, as the store would hold it."""
 
-    def __init__(self, folder: Path, declared: Model, arrays: dict[str, Any], task: str | None, classes: int) -> None:
+    def __init__(
+        self, folder: Path, declared: Model, arrays: dict[str, Any], task: str | None, classes: int, *, labelled: bool
+    ) -> None:
         np.savez(folder / "s.npz", **arrays)
         self.out = folder / "out"
         self.out.mkdir()
-        options = {"split": "test", "value": "s.npz", "task": task, "classes": classes}
+        options = {"split": "test", "value": "s.npz", "task": task, "classes": classes, "labelled": labelled}
         self.facts = prepare(Job(inputs={"data": folder}, out=self.out, options=options, model=declared))
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -44,8 +46,10 @@ class Prepared:
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Any:
-    def run(*inputs: Input, task: str | None = "classification", classes: int = 3, **arrays: Any) -> Prepared:
-        return Prepared(tmp_path, model(*inputs), arrays, task, classes)
+    def run(
+        *inputs: Input, task: str | None = "classification", classes: int = 3, labelled: bool = False, **arrays: Any
+    ) -> Prepared:
+        return Prepared(tmp_path, model(*inputs), arrays, task, classes, labelled=labelled)
 
     return run
 
@@ -114,7 +118,7 @@ def test_a_keras_model_takes_channels_last(tmp_path: Path, stored: tuple[int, ..
     images = IMAGES if stored == IMAGES.shape else np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2))
     steps = Preprocess(mean=MEAN, layout=layout)
     declared = model(Input(name="i", shape=("b", 2, 3, 4), preprocess=steps), framework="keras")
-    got = Prepared(tmp_path, declared, {"i": images}, None, 0)["0"]
+    got = Prepared(tmp_path, declared, {"i": images}, None, 0, labelled=False)["0"]
     assert np.allclose(got, IMAGES - np.array(MEAN), atol=1e-6)
 
 
@@ -231,7 +235,7 @@ def from_code(folder: Path, code: str) -> dict[str, Any]:
     """The facts of a split that a callable yields."""
     (folder / "load.py").write_text(f"import numpy as np\ndef it():\n{code}\n")
     (folder / "out").mkdir()
-    options = {"split": "test", "value": "load.py:it", "task": "classification", "classes": 3}
+    options = {"split": "test", "value": "load.py:it", "task": "classification", "classes": 3, "labelled": True}
     declared = model(Input(name="x", shape=("batch", "length")))
     return prepare(Job(inputs={"data": folder}, out=folder / "out", options=options, model=declared))
 
@@ -271,7 +275,7 @@ def test_memory_does_not_grow_with_the_split(tmp_path: Path, monkeypatch: pytest
         folder = tmp_path / str(samples)
         (folder / "out").mkdir(parents=True)
         np.savez(folder / "s.npz", x=np.ones((samples, 256), np.float32))
-        options = {"split": "test", "value": "s.npz", "task": None, "classes": 0}
+        options = {"split": "test", "value": "s.npz", "task": None, "classes": 0, "labelled": False}
         tracemalloc.start()
         prepare(Job(inputs={"data": folder}, out=folder / "out", options=options, model=declared))
         _, most = tracemalloc.get_traced_memory()
@@ -281,3 +285,12 @@ def test_memory_does_not_grow_with_the_split(tmp_path: Path, monkeypatch: pytest
     peak_bytes(16)  # what is imported on first use
     small, large = peak_bytes(256), peak_bytes(8192)
     assert large < small + (64 << 10), "32 times the samples: 8 MB more, were they held"
+
+
+def test_a_split_without_labels_is_a_fault_only_where_a_budget_needs_them(fault: Any) -> None:
+    samples = np.zeros((3, 4), np.float32)
+    assert "data.test has no y, which budgets on it need" in fault(x=samples, labelled=True)
+
+
+def test_a_split_without_labels_will_do_where_no_budget_needs_them(prepared: Any) -> None:
+    assert prepared(x=np.zeros((3, 4), np.float32)).facts["labelled"] is False

@@ -163,6 +163,19 @@ def test_a_corrupt_archive_is_a_fault_of_the_data(tmp_path: Path, save: Any, har
     assert fault(tmp_path, "s.npz").startswith("s.npz cannot be read: ")
 
 
+def test_wherever_a_compressed_archive_is_harmed_it_is_a_fault_of_the_data(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "s.npz", image=np.random.default_rng(0).standard_normal((50, 4)))
+    content = (tmp_path / "s.npz").read_bytes()
+    refused = 0
+    for place in range(0, len(content), 7):
+        (tmp_path / "s.npz").write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            whole(tmp_path, "s.npz")
+        except DataFault:
+            refused += 1
+    assert refused > len(content) / 7 * 0.8, "what is left are dates and the like"
+
+
 def test_a_file_that_is_not_there_is_a_fault_of_the_data(tmp_path: Path) -> None:
     assert "nowhere.npz cannot be read: " in fault(tmp_path, "nowhere.npz")
     assert "x.npy with y.npy cannot be read: " in fault(tmp_path, ("x.npy", "y.npy"))
