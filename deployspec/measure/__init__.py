@@ -132,10 +132,11 @@ def _baseline(
         return None, None
     if route.baseline == "model":
         return spec.folder, {"source": spec.model.source, "weights": spec.model.weights}
-    runs = [step.id for step in plan.steps if ("artifact", route.baseline) in step.takes]
-    step = results[route.baseline]
-    sound = isinstance(step, Done) and all(isinstance(results[run], Done) for run in runs)
-    return (step.artifact, call(step.folder)["options"]) if isinstance(step, Done) and sound else (None, None)
+    made = results[route.baseline]
+    runs = [results[step.id] for step in plan.steps if ("artifact", route.baseline) in step.takes]
+    if isinstance(made, Done) and all(isinstance(run, Done) for run in runs):
+        return made.artifact, call(made.folder)["options"]
+    return None, None
 
 
 def _calls(target: Target) -> int:

@@ -128,6 +128,10 @@ def check_callable(text: str, path: KeyPath, faults: Faults) -> None:
         faults.stand_in(path)
 
 
+READABLE: Final = ".npz, a pair of .npy files, module.py:callable"
+"""What a split may be."""
+
+
 def check_files(document: Document, folder: Path, root: Path, faults: Faults) -> None:
     """Every file that the spec names is inside the project; those that the model is made of exist."""
     model = document.model
@@ -153,6 +157,9 @@ def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
         file = paths.check_path(paths.file_part(text), folder, root, path, faults)
         if file is None:
             continue
+        if not text.endswith((".npz", ".npy")) and text == paths.file_part(text):
+            message = f"'{text}' is of no kind that this version reads"
+            faults.at_value("not-in-this-version", message, path, f"available: {READABLE}")
         other = seen.setdefault((file, text.removeprefix(paths.file_part(text))), split)
         if other != split:
             help = "a split is kept for one purpose"

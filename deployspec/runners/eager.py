@@ -56,6 +56,7 @@ def torch_run(module: Any) -> Any:
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         with torch.inference_mode():
             results = module(*map(torch.from_numpy, arrays))
-        return [result.numpy() for result in (results if isinstance(results, list | tuple) else [results])]
+        # A copy: what a module returns may be a buffer of its own, which its next call changes.
+        return [result.numpy().copy() for result in (results if isinstance(results, list | tuple) else [results])]
 
     return run

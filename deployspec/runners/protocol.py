@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 import traceback
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     Load = Callable[[str, dict[str, Any]], "Run"]
 
 CHUNK_BYTES = 4 << 20
+CHUNK_ROWS = 1024
 
 
 class Run(Protocol):
     """A loaded model."""
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Arrays in the order of the job's inputs to arrays in the order of its outputs."""
+        """Arrays in the order of the job's inputs to new arrays, the caller's own, in the order of its outputs."""
 
 
 class Runner(Protocol):
@@ -152,11 +153,11 @@ def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str,
     answers = map(run, _samples(_readers(job, task)))
     first = next(answers, [])
     writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(first)]
-    for results in chain([first], answers):
-        if len(results) != len(writers):
-            raise ValueError(f"there were {len(writers)} outputs, and now there are {len(results)}")
-        for i, result in enumerate(results):
-            writers[i].add(result)
+    block_rows = _rows_in_a_chunk(sum(result.nbytes for result in first))
+    answers = chain([first], answers)
+    while block := list(islice(answers, block_rows)):
+        for writer, rows in zip(writers, zip(*block, strict=True), strict=True):
+            writer.add(np.concatenate(rows, dtype=rows[0].dtype, casting="no"))
     seconds = time.perf_counter() - started
     return {"samples": max((writer.close() for writer in writers), default=0), "seconds": seconds}
 
@@ -167,9 +168,14 @@ def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
     return [Reader(path, order) for path, order in zip(task["inputs"], axes, strict=True)]
 
 
+def _rows_in_a_chunk(sample_bytes: int) -> int:
+    """So many that their bytes, and the objects that hold them, stay small beside a runtime."""
+    return min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1, sample_bytes)))
+
+
 def _samples(readers: list[Reader]) -> Iterator[tuple[np.ndarray, ...]]:
     """One sample (1, …) of every input at a time, from chunks that hold the same rows."""
-    rows = max(1, CHUNK_BYTES // max(1, sum(reader.sample_bytes for reader in readers)))
+    rows = _rows_in_a_chunk(sum(reader.sample_bytes for reader in readers))
     for arrays in zip(*(reader.chunks(rows) for reader in readers), strict=True):
         yield from zip(*(array[:, np.newaxis] for array in arrays), strict=True)
 

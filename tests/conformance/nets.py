@@ -33,6 +33,17 @@ class Words(nn.Module):
         return self.topics(seen), self.age(seen)
 
 
+class Many(nn.Module):
+    """Twelve numbers (n, 1), each an input, to twelve outputs: each input times its place, counted from one."""
+
+    def forward(self, *numbers: Tensor) -> tuple[Tensor, ...]:
+        return tuple(number * (place + 1) for place, number in enumerate(numbers))
+
+
+def many() -> nn.Module:
+    return Many()
+
+
 def pictures() -> nn.Module:
     torch.manual_seed(1)
     return _fitted(Pictures())

@@ -234,6 +234,18 @@ def test_a_tflite_keeps_the_specs_names(
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["tflite", "torchscript"])
+def test_ends_beyond_the_tenth_stay_in_their_places(tmp_path: Path, format: str) -> None:
+    """A converter that sorts by name puts the eleventh after the second."""
+    inputs = "".join(f'[[model.inputs]]\nname = "in{i}"\nshape = ["batch", 1]\n' for i in range(12))
+    outputs = "".join(f'[[model.outputs]]\nname = "out{i}"\nkind = "values"\n' for i in range(12))
+    head, _, _ = spec_text("many", inputs + outputs).partition("[targets.")
+    samples = {f"in{i}": np.full((64, 1), i + 1, np.float32) for i in range(12)}
+    built = build_all(tmp_path, tmp_path / "store", f'{head}[targets.t]\nformat = "{format}"\n', **samples)
+    assert [output[0, 0] for output in built.outputs(f"{format}.float32@test")] == [(i + 1) ** 2 for i in range(12)]
+
+
 def test_what_targets_share_was_made_once(pictures: Built) -> None:
     steps = [step.id for step in pictures.plan.steps]
     assert steps.count("tflite.float32") == 1

@@ -1,0 +1,173 @@
+"""The stage: what was made is measured, what was not is left out, and a baseline must be sound to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from bench_lane import Bench, line, ratio
+from projects import SPEC, write_project
+
+from deployspec.contract import record
+from deployspec.ir.artifact import Done, Failed, Job
+from deployspec.measure import SampleStore, measure, measure_timing
+from deployspec.parse import parse_spec
+from deployspec.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.plan import Plan
+    from deployspec.ir.spec import Spec, Target
+
+TARGETS = """\
+[targets.small]
+format = "tflite"
+passes = [{ pass = "quantize", scheme = "int8-dynamic" }]
+
+[targets.small.budgets]
+latency_reduction = ">= 1 %"
+
+[targets.server]
+format = "torchscript"
+"""
+
+
+@dataclass
+class Once:
+    """A clock that is content with its first look, and remembers what was timed."""
+
+    reuse_s: int | None = None
+    looks: Sequence[int] = (6, 12)
+    timed: list[str] = field(default_factory=list)
+
+    def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
+        return True
+
+    def timing(self, target: Target) -> None:
+        self.timed.append(target.name)
+
+
+@dataclass
+class Stage:
+    """A spec and its plan, whose every step has a result."""
+
+    spec: Spec
+    plan: Plan
+    folder: Path
+    results: dict[str, StepResult] = field(default_factory=dict)
+    clock: Once = field(default_factory=Once)
+
+    def fill(self) -> None:
+        for step in self.plan.steps:
+            self.results[step.id] = self._done(step.id)
+
+    def fail(self, step: str) -> None:
+        self.results[step] = Failed(step=step, reason="it differs")
+
+    def _done(self, step: str) -> Done:
+        out = self.folder / step
+        outputs = out / "outputs"
+        outputs.mkdir(parents=True)
+        np.save(out / "y.npy", np.arange(6) % 3)
+        np.save(outputs / "0.npy", np.eye(3)[np.arange(6) % 3])
+        job = Job(inputs={}, out=out, options={}, model=self.spec.model)
+        record(job, [np.ones((1, 4))], [np.ones((1, 3))], options={"of": step})
+        (job.artifact / "tiny.bin").write_bytes(b"x" * 100)
+        facts: dict[str, Any] = {"runtime": "r 1", "weight_bytes": 400, "labelled": True, "samples": 6}
+        return Done(step=step, folder=out, sha256=step, cached=False, seconds=0, facts=facts)
+
+    def measured(self) -> set[tuple[str, str]]:
+        """Target and name of every figure that is not about time."""
+        return {(each.target, each.name) for each in measure(self.spec, self.plan, self.results, Bench())}
+
+    def timed(self, lane: Bench | None = None) -> list[Measurement]:
+        store = SampleStore(self.folder / "samples")
+        return measure_timing(self.spec, self.plan, self.results, lane or Bench(line(), RATIO), store, self.clock)
+
+
+RATIO = ratio((50, 100))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    project = write_project(tmp_path / "project", SPEC.split("[targets.server]")[0] + TARGETS)
+    spec = parse_spec(project.spec)
+    made = Stage(spec, make_plan(spec), tmp_path / "steps")
+    made.fill()
+    return made
+
+
+def test_every_target_that_was_made_is_measured(stage: Stage) -> None:
+    names = {"size", "size_compressed", "size_reduction", "quality", "agreement"}
+    assert stage.measured() == {(target, name) for target in ("small", "server") for name in names}
+
+
+@pytest.mark.parametrize("step", ["tflite.int8-dynamic", "tflite.int8-dynamic@test", "tflite.float32@contract"])
+def test_a_target_of_which_any_step_failed_has_no_figures(stage: Stage, step: str) -> None:
+    stage.fail(step)
+    assert {target for target, _ in stage.measured()} == {"server"}
+    assert {each.target for each in stage.timed()} == {"server"}
+    assert stage.clock.timed == ["server"]
+
+
+def reductions(found: Sequence[Measurement]) -> list[str]:
+    return [each.target for each in found if each.name == "latency_reduction"]
+
+
+def test_a_reduction_compares_with_the_baseline_as_its_own_lowering_says(stage: Stage) -> None:
+    lane = Bench(line(), RATIO)
+    assert reductions(stage.timed(lane)) == ["small"]
+    small, server = lane.programs
+    assert small.job["options"] == {"of": "tflite.int8-dynamic"}
+    assert small.job["baseline_options"] == {"of": "tflite.float32"}
+    assert small.files["baseline"] == stage.folder / "tflite.float32" / "artifact" / "tiny.bin"
+    assert "baseline" not in server.job
+
+
+TWO = """\
+[targets.static]
+format = "tflite"
+passes = [{ pass = "quantize", scheme = "int8" }]
+
+[targets.static.budgets]
+latency_reduction = ">= 1 %"
+"""
+
+
+@pytest.mark.parametrize("step", ["tflite.float32", "tflite.float32@contract"])
+def test_a_baseline_that_was_not_made_or_does_not_hold_is_none(tmp_path: Path, step: str) -> None:
+    text = SPEC.replace("[data]", '[data]\ncalibration = "calibration.npz"').split("[targets.server]")[0] + TWO
+    project = write_project(tmp_path / "project", text)
+    project.save("calibration.npz", x=np.zeros((4, 4), np.float32))
+    spec = parse_spec(project.spec)
+    stage = Stage(spec, make_plan(spec), tmp_path / "steps")
+    stage.fill()
+    assert reductions(stage.timed()) == ["static"]
+    stage.fail(step)
+    found = stage.timed()
+    assert reductions(found) == []
+    assert {each.target for each in found} == {"static"}, "its latency by itself is measured all the same"
+
+
+def test_kept_samples_are_used_again_and_said(stage: Stage) -> None:
+    first = stage.timed()
+    assert {each.note for each in first} == {""}
+    stage.clock = Once(reuse_s=3600)
+    lane = Bench()
+    again = stage.timed(lane)
+    assert lane.programs == stage.clock.timed == []
+    assert {each.note for each in again} == {f"reused: measured at {first[0].measured_at}"}
+    assert [each.statistic for each in again] == [each.statistic for each in first]
+
+
+def test_without_being_asked_latency_is_measured_afresh(stage: Stage) -> None:
+    stage.timed()
+    lane = Bench(line(), RATIO)
+    stage.timed(lane)
+    assert len(lane.programs) == 2
