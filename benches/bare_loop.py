@@ -1,6 +1,6 @@
-"""A bare loop over an interpreter: `bare_loop.py ARTIFACT SAMPLES.npy` prints the seconds that the samples took.
+"""A bare loop over an interpreter: `bare_loop.py ARTIFACT SAMPLES.npy ANSWERS.npy` prints the seconds that it took.
 
-What anyone would write: all samples in memory, one call after the other, the answers collected.
+What anyone would write: all samples in memory, one call after the other, the answers collected and saved.
 """
 
 import sys
@@ -15,9 +15,9 @@ Predict = Callable[[np.ndarray], np.ndarray]
 def main() -> None:
     """Load, loop, print."""
     predict = load(sys.argv[1])
-    samples = np.load(sys.argv[2])
     start = time.perf_counter()
-    np.concatenate([predict(samples[i : i + 1]) for i in range(len(samples))])
+    samples = np.load(sys.argv[2])
+    np.save(sys.argv[3], np.concatenate([predict(samples[i : i + 1]) for i in range(len(samples))]))
     print(time.perf_counter() - start)
 
 

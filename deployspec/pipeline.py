@@ -16,7 +16,7 @@ from deployspec.judge import LOOKS, conclude, judge, timing_decided, waiver_find
 from deployspec.lanes.host import HostLane
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.preflight import build_context, read, refuse_missing_extras
-from deployspec.report.compose import Findings, compose
+from deployspec.report.compose import Findings, compose, failures_of
 from deployspec.report.files import write_report
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
@@ -85,6 +85,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     measurements = tuple(_measure(spec, plan, results, request, watch))
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
+    unbuilt = [failures_of(route, results) for route in plan.routes]
     report = compose(
         Findings(
             spec=spec,
@@ -93,7 +94,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
             results=results,
             measurements=measurements,
             verdicts=verdicts,
-            result=conclude(verdicts, strict=request.strict),
+            result=conclude(verdicts, strict=request.strict, complete=not any(unbuilt)),
             remarks=remarks(spec, plan, results, measurements) + waiver_findings(spec.waivers, verdicts, now),
             machine=HostLane().machine(),
             checked_at=now,

@@ -141,6 +141,8 @@ def _unit_hint(units: dict[str, Decimal]) -> str:
 
 
 _DURATION: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_LONGEST_D: Final = 36500
+"""A hundred years: beyond it lie dates that no calendar library has."""
 
 
 def parse_duration_s(text: str) -> int:
@@ -148,7 +150,10 @@ def parse_duration_s(text: str) -> int:
     match = re.fullmatch(r"(\d{1,9})\s*(s|min|h|d)", text.strip(), re.ASCII)
     if match is None or int(match[1]) == 0:
         raise QuantityError(f"'{text}' is not a duration: write a whole number and a unit ({', '.join(_DURATION)})")
-    return int(match[1]) * _DURATION[match[2]]
+    seconds = int(match[1]) * _DURATION[match[2]]
+    if seconds > _LONGEST_D * _DURATION["d"]:
+        raise QuantityError(f"'{text}' is longer than {_LONGEST_D} d, the longest duration")
+    return seconds
 
 
 def parse_size_bytes(text: str) -> int:

@@ -40,7 +40,7 @@ class Bench:
         self.answers = answers or (line(),)
         self.programs: list[Program] = []
 
-    def prepare(self, runner: Runner) -> None:
+    def prepare(self, *runners: Runner) -> None:
         """Nothing to prepare."""
 
     def run(self, program: Program) -> list[dict[str, Any]]:

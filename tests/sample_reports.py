@@ -109,7 +109,7 @@ def target_report(name: str, budgets: tuple[Budget, ...] = BUDGETS_OF_EACH) -> T
         format="torchscript" if name == "server" else "tflite",
         budgets=budgets,
         rules=RULES,
-        steps=("float", name),
+        steps=("float",),
         artifact=Digest(name=file, sha256=sha256_bytes(content)),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -11,15 +10,14 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final
 
+from deployspec.lanes.live import without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from deployspec.build.messages import Task
 
-_SECRET: Final = re.compile(
-    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY"
-)
 _ONE_THREAD: Final = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
@@ -93,8 +91,7 @@ class WorkerProcess:
 
 def worker_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
     """`environment` without secrets, on one thread, with a fixed hash seed and temporary files in `scratch`."""
-    kept = {name: value for name, value in environment.items() if not _SECRET.search(name.upper())}
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | {
+    return without_secrets(environment) | dict.fromkeys(_ONE_THREAD, "1") | {
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "TMPDIR": str(scratch),

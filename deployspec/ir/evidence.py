@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from deployspec.ir.rules import EvidenceClass as EvidenceClass
 from deployspec.ir.rules import Rules as Rules
+
+CALLS_FOR_PERCENTILE: Final = {"latency.p50": 50, "latency.p90": 50, "latency.p95": 100, "latency.p99": 1000}
+"""Warm calls in each process without which a percentile is not given."""
 
 
 @dataclass(frozen=True, kw_only=True)

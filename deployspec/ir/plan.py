@@ -128,7 +128,7 @@ class Plan:
     steps: tuple[Step, ...]
     routes: tuple[Route, ...]
     references: tuple[tuple[str, str], ...] = ()
-    """For each split, the step that evaluates the reference on it."""
+    """For each split, the step that evaluates the reference on it; under "" the one that only weighs it."""
 
     def by_id(self) -> dict[str, Step]:
         """The steps by their ids."""

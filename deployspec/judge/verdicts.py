@@ -50,12 +50,16 @@ def judge(
     return tuple(_waived(_judge_one(target, budget, measurements, rules), waivers, at) for budget in budgets)
 
 
-def conclude(verdicts: Sequence[Verdict], *, strict: bool = False) -> Result:
-    """What the verdicts together mean: a failure outweighs what is unproven; `strict` counts a warning as a failure."""
+def conclude(verdicts: Sequence[Verdict], *, strict: bool = False, complete: bool = True) -> Result:
+    """What the verdicts together mean: a failure outweighs what is unproven; `strict` counts a warning as a failure.
+
+    `complete` is False where a target was not built: a waiver excuses a budget, it does not stand for an artifact.
+    """
     outcomes = {each.verdict for each in verdicts}
     if Outcome.FAIL in outcomes or (strict and Outcome.WARN in outcomes):
         return Result.FAILED
-    return Result.PASSED if outcomes and all(each.releases for each in outcomes) else Result.UNPROVEN
+    released = complete and bool(outcomes) and all(each.releases for each in outcomes)
+    return Result.PASSED if released else Result.UNPROVEN
 
 
 def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement], rules: Rules) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Final
 from deployspec.lanes.program import ProgramFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GRACE_S: Final = 5
 """How long after its own watchdog a runner may still be alive before it is ended."""
 
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XNNPACK_NUM_THREADS")
+_SECRET: Final = re.compile(
+    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY"
+)
 _ENDED_BY_ITS_WATCHDOG: Final = 128 + signal.SIGALRM
 
 
@@ -99,9 +103,9 @@ class LiveRunner:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not _secret(key)}
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return without_secrets(os.environ) | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _secret(name: str) -> bool:
-    return name.startswith("DEPLOYSPEC_KEY") or any(word in name for word in ("TOKEN", "SECRET", "PASSWORD"))
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that code of the model's, in a runner or in a worker, may see."""
+    return {name: value for name, value in environment.items() if not _SECRET.search(name.upper())}

@@ -40,9 +40,6 @@ class Lane(Protocol):
 
     evidence: ClassVar[EvidenceClass]
 
-    def prepare(self, runner: Runner) -> None:
-        """Make ready for programs of `runner`, beside other work."""
-
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The lines that the runner printed, without the closing one. Raises ProgramFailed."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_path
 from deployspec.ir.artifact import Done
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE
 from deployspec.measure.quality import Evaluated, measure_quality
 from deployspec.measure.samples import SampleStore
 from deployspec.measure.size import measure_size
-from deployspec.measure.timing import CALLS_FOR_PERCENTILE, Timed, measurements, time_artifact
+from deployspec.measure.timing import Timed, measurements, time_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

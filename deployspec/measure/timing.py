@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from deployspec import contract
 from deployspec.digests import sha256_bytes
-from deployspec.ir.evidence import Measurement, NotMeasured, Processes
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, Measurement, NotMeasured, Processes
 from deployspec.lanes.program import Lane, Program, ProgramFailed
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 WARM_UP_CALLS: Final = 20
 WARM_UP_S: Final = 0.1
 RATIO_BLOCKS: Final = 50
-CALLS_FOR_PERCENTILE: Final = {"latency.p50": 50, "latency.p90": 50, "latency.p95": 100, "latency.p99": 1000}
-"""Warm calls in each process without which a percentile is not given."""
-
 CONTENDED_GAP: Final = 0.1
 """A process that waited for more than this share of its wall time was disturbed by the machine."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from deployspec.parse.faults import Faults
 
 DEFAULT_TIME_LIMIT_S: Final = 1800
+MAX_TIME_LIMIT_D: Final = 14
+"""poll(2) waits for 24 days at most."""
 
 SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
     SourceKind.TORCH_CALLABLE: plan.TORCH_MODULE,
@@ -69,10 +71,14 @@ def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
     if text is None:
         return DEFAULT_TIME_LIMIT_S
     try:
-        return parse_duration_s(text)
+        limit_s = parse_duration_s(text)
     except QuantityError as error:
         faults.at_value("bad-duration", str(error), (*path, "time_limit"), 'e.g. "30 min"')
         return DEFAULT_TIME_LIMIT_S
+    if limit_s > MAX_TIME_LIMIT_D * 86400:
+        message = f"a step is waited for {MAX_TIME_LIMIT_D} d at most"
+        faults.at_value("bad-duration", message, (*path, "time_limit"), 'e.g. "30 min"')
+    return limit_s
 
 
 def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Faults) -> dict[int, PassUse]:

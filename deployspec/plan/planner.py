@@ -51,13 +51,15 @@ EAGER: Final = Runner(
 )
 JUDGED_SPLITS: Final = ("test", "field")
 LATENCY_REDUCTION: Final = "latency_reduction"
+SIZE_REDUCTION: Final = "size_reduction"
 MODEL: Final = "model"
 
 
 def make_plan(spec: Spec) -> Plan:
     """The plan of `spec`, the same on every machine. Raises NoRoute for a target that cannot be reached."""
     graph = _Graph(spec)
-    references = tuple((split, graph.reference(split)) for split in graph.judged_splits)
+    weighed = [""] if _asks_for(SIZE_REDUCTION, spec.targets) else []
+    references = tuple((split, graph.reference(split)) for split in graph.judged_splits or weighed)
     routes = tuple(_route(graph, target) for target in spec.targets)
     return Plan(steps=graph.steps(), routes=routes, references=references)
 
@@ -87,7 +89,7 @@ def _route(graph: _Graph, target: Target) -> Route:
 
 def _baseline(graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner) -> str | None:
     """What `latency_reduction` compares with: the eager source where the runner can, else plain float32."""
-    if not any(budget.metric == LATENCY_REDUCTION for budget in target.budgets):
+    if not _asks_for(LATENCY_REDUCTION, [target]):
         return None
     if runner.runs_source:
         return MODEL
@@ -95,6 +97,10 @@ def _baseline(graph: _Graph, target: Target, form: Form, lowerings: Sequence[Low
     made = graph.convert(target, chain)
     graph.check(target, made[-1], chain[-1], runner)
     return made[-1]
+
+
+def _asks_for(metric: str, targets: Sequence[Target]) -> bool:
+    return any(budget.metric == metric for target in targets for budget in target.budgets)
 
 
 class _Graph:
@@ -136,13 +142,14 @@ class _Graph:
         )
 
     def reference(self, split: str) -> str:
-        """The step that runs the source itself, eagerly, over a split."""
+        """The step that runs the source itself, eagerly, over a split; without one it is only weighed."""
         model = self._spec.model
+        data = (("data", self.data(split)),) if split else ()
         return self._add(
             Step(
-                id=f"reference@{split}",
+                id=f"reference@{split}" if split else "reference",
                 action=Action.EVALUATE,
-                takes=(("model", MODEL), ("data", self.data(split))),
+                takes=(("model", MODEL), *data),
                 gives=OUTPUTS,
                 function="deployspec.measure.evaluate:evaluate_reference",
                 toolchain=_on_lane(EAGER),

@@ -65,7 +65,7 @@ def compose(found: Findings) -> Report:
         verdicts=found.verdicts,
         waivers=spec.waivers,
         steps=tuple(_step(step, found.results[step.id]) for step in found.plan.steps),
-        tools=_tools(found.plan),
+        tools=_tools(found.plan, found.origins),
         machine=found.machine,
         findings=found.remarks,
         checked_at=write_time(found.checked_at),
@@ -105,7 +105,10 @@ def _step(step: Step, result: StepResult) -> StepRecord:
     return StepRecord(id=step.id, takes=takes, gives=step.gives, result=word, seconds=f"{result.seconds:.3f}")
 
 
-def _tools(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """This program and every distribution that a step ran on, with versions."""
+def _tools(plan: Plan, origins: Mapping[str, Origin]) -> tuple[tuple[str, str], ...]:
+    """This program and every distribution that a step ran on, or the project's code imports, with versions."""
     names = {name for step in plan.steps for name in step.toolchain.distributions}
-    return (("deployspec", __version__), *((name, importlib.metadata.version(name)) for name in sorted(names)))
+    versions = {name: importlib.metadata.version(name) for name in names}
+    for origin in origins.values():
+        versions |= dict(origin.distributions)
+    return (("deployspec", __version__), *sorted(versions.items()))

@@ -6,22 +6,48 @@ impossible tables stop here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 from deployspec.ir.budget import BUDGETS, Budget, EvidenceKind
-from deployspec.ir.evidence import Classified, Count, NotMeasured, Processes, Reduction, Share, Statistic
+from deployspec.ir.evidence import (
+    CALLS_FOR_PERCENTILE,
+    Classified,
+    Count,
+    EvidenceClass,
+    NotMeasured,
+    Processes,
+    Reduction,
+    Share,
+    Statistic,
+)
 from deployspec.units import Dimension, QuantityError, parse_bound
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
-    from deployspec.ir.evidence import PairedOutcomes, Rules
+    from deployspec.ir.evidence import Measurement, PairedOutcomes, Rules
     from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.verdict import Verdict
+
 _HUGE: Final = Decimal(10) ** 18
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+_OF_TIMED: Final = frozenset({EvidenceClass.DEVICE, EvidenceClass.HOST})
+_DEMANDABLE: Final = {
+    EvidenceKind.STATIC: frozenset({EvidenceClass.STATIC}),
+    EvidenceKind.QUALITY: _OF_TIMED | {EvidenceClass.EMULATOR, EvidenceClass.REFERENCE},
+    EvidenceKind.LATENCY: _OF_TIMED,
+    EvidenceKind.MEMORY: _OF_TIMED,
+    EvidenceKind.ENERGY: _OF_TIMED,
+}
+"""The least classes that a spec can name: with another one, its rules are not what the report says."""
+
+_WITHOUT_SPLIT: Final = frozenset(row.measured_from for row in BUDGETS.values() if not row.needs_split)
 
 T = TypeVar("T", bound="Hashable")
 
@@ -32,7 +58,10 @@ def contradictions(report: Report) -> tuple[str, ...]:
         chain(
             _targets(report),
             chain.from_iterable(map(_target, report.targets)),
+            _steps(report),
+            _digests(report),
             _measurements(report),
+            _agreements(report),
             chain.from_iterable(map(_verdict, report.verdicts)),
         )
     )
@@ -41,7 +70,7 @@ def contradictions(report: Report) -> tuple[str, ...]:
 def _targets(report: Report) -> Iterator[str]:
     if not report.targets:
         yield "it has no target, and so it proves nothing"
-    for name in _repeated(target.name for target in report.targets):
+    for name in _repeated([*(target.name for target in report.targets), *set(report.left_out)]):
         yield f"target {name!r} is there twice"
     for target in report.targets:
         released = report.result.exit_code == 0
@@ -66,6 +95,26 @@ def _target(target: TargetReport) -> Iterator[str]:
             yield f"budget {budget.name!r} of target {target.name!r} is not what its text {budget.limit.text!r} says"
 
 
+def _steps(report: Report) -> Iterator[str]:
+    """A target is built when every step of its route is."""
+    results = {step.id: step.result for step in report.steps}
+    for name in _repeated(step.id for step in report.steps):
+        yield f"step {name!r} is there twice"
+    for target in report.targets:
+        ended = {results.get(step, "missing") for step in target.steps}
+        if not ended <= {"built", "cached", "failed"}:
+            yield f"the steps of target {target.name!r} are not all told of"
+        if not target.steps or ("failed" in ended) is not bool(target.failure):
+            yield f"the steps of target {target.name!r} do not say whether it was built"
+
+
+def _digests(report: Report) -> Iterator[str]:
+    artifacts = (target.artifact for target in report.targets if target.artifact)
+    for each in chain((report.spec,), report.sources, report.data, report.policies, artifacts):
+        if not _SHA256.fullmatch(each.sha256):
+            yield f"{each.sha256!r}, of {each.name!r}, is no SHA-256 digest"
+
+
 def is_plain_name(name: str) -> bool:
     """Whether `name` is one component of a path, the same on every system, and safe to show."""
     return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\:")
@@ -76,9 +125,11 @@ def _rules(rules: Rules) -> Iterator[str]:
         yield f"a confidence of {rules.confidence} is not in [0.5, 1)"
     if rules.min_support < 1 or rules.seed < 0:
         yield "min_support must be at least 1, and seed at least 0"
-    foreign = sorted(set(rules.least) - set(EvidenceKind))
-    if foreign:
-        yield f"no kind of evidence is called {foreign[0]!r}"
+    for kind, least in rules.least.items():
+        if kind not in _DEMANDABLE:
+            yield f"no kind of evidence is called {kind!r}"
+        elif least not in _DEMANDABLE[EvidenceKind(kind)]:
+            yield f"no spec takes {least.value!r} for evidence of {kind}"
 
 
 def _means_what_it_says(budget: Budget) -> bool:
@@ -87,6 +138,8 @@ def _means_what_it_says(budget: Budget) -> bool:
     if row and (budget.dimension, budget.ceiling) != (row.dimension, row.ceiling):
         return False
     bounds = [budget.limit] + ([budget.good] if budget.good else [])
+    if any(bound.comparator.bounds_above is not budget.ceiling for bound in bounds):
+        return False
     try:
         return all(parse_bound(bound.text, budget.dimension) == bound for bound in bounds)
     except QuantityError:
@@ -98,12 +151,39 @@ def _measurements(report: Report) -> Iterator[str]:
     for each in report.measurements:
         if each.target not in known:
             yield f"{each.name!r} was measured on {each.target!r}, which is no target"
-        if not _is_possible(each.statistic):
+        if not (_is_possible(each.statistic) and _suits(each)):
             yield f"the statistics of {each.name!r} of target {each.target!r} are impossible"
     keys = ((each.target, each.name, each.split, each.evidence) for each in report.measurements)
     for target, name, split, evidence in _repeated(keys):
         place = f" on {split!r}" if split else ""
         yield f"{name!r} of target {target!r} was measured twice{place} with evidence of class {evidence.value!r}"
+
+
+def _suits(measured: Measurement) -> bool:
+    """Whether the figure can be of what it is called: on a split or on none, from enough calls, not below nothing."""
+    if measured.split and measured.name in _WITHOUT_SPLIT:
+        return False
+    match measured.statistic:
+        case Processes(values=values) if measured.name == "latency_reduction":
+            return max(values, default=0) <= 1
+        case Processes(values=values, calls=calls):
+            return calls >= CALLS_FOR_PERCENTILE.get(measured.name, 0) and min(values, default=0) >= 0
+        case Count(value=value):
+            return value >= 0
+        case _:
+            return True
+
+
+def _agreements(report: Report) -> Iterator[str]:
+    """What two tables tell of the same decisions: both right agree, and one right and one wrong never do."""
+    places = {(each.target, each.split, each.evidence, each.name): each.statistic for each in report.measurements}
+    for (target, split, evidence, name), share in places.items():
+        table = places.get((target, split, evidence, "quality"))
+        if name != "agreement" or not isinstance(share, Share) or not isinstance(table, Classified):
+            continue
+        both, neither = (sum(getattr(pair, cell) for pair in table.paired) for cell in ("both", "neither"))
+        if share.n != table.n or not both <= share.hits <= both + neither:
+            yield f"the agreement of target {target!r} on {split!r} is not that of its confusion matrices"
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:

@@ -112,4 +112,5 @@ def _why(report: Report, outcomes: tuple[Outcome, ...], word: str) -> str:
     listed = ", ".join(concerned[:_LISTED])
     more = f" and {len(concerned) - _LISTED} more" if len(concerned) > _LISTED else ""
     total = counted(len(report.verdicts), "budget")
-    return plain("; ".join([*unbuilt, f"{len(concerned)} of {total} {word}: {listed}{more}"]))
+    told = [f"{len(concerned)} of {total} {word}: {listed}{more}"] if concerned else []
+    return plain("; ".join([*unbuilt, *told]))

@@ -94,7 +94,9 @@ class _Watchdog:
 
     def _end(self, number: int, _: object) -> None:
         if self.child is not None:
-            os.kill(self.child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it may have ended by itself just now
+                os.kill(self.child, signal.SIGKILL)
+                os.waitpid(self.child, 0)
         os._exit(128 + number)
 
 
@@ -154,8 +156,8 @@ def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str,
     first = next(answers, [])
     writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(first)]
     block_rows = _rows_in_a_chunk(sum(result.nbytes for result in first))
-    answers = chain([first], answers)
-    while block := list(islice(answers, block_rows)):
+    blocks = chain([first], answers)
+    while block := list(islice(blocks, block_rows)):
         for writer, rows in zip(writers, zip(*block, strict=True), strict=True):
             writer.add(np.concatenate(rows, dtype=rows[0].dtype, casting="no"))
     seconds = time.perf_counter() - started
@@ -194,6 +196,7 @@ class Reader:
         self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as this object
         self.shape, fortran, self.dtype = read_header(self._file)
         if fortran:
+            self._file.close()
             raise ValueError(f"{path} is in Fortran order: its samples do not lie one after the other")
         self.sample_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
         self._axes = axes

@@ -76,12 +76,14 @@ def test_loosening(one: str, other: str, loosens: bool) -> None:
     assert parse_bound(one, Dimension.BYTES).loosens(parse_bound(other, Dimension.BYTES)) is loosens
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30 min", 1800), ("90 d", 7_776_000), ("45s", 45), ("2 h", 7200)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30 min", 1800), ("90 d", 7_776_000), ("45s", 45), ("2 h", 7200), ("36500 d", 3_153_600_000)]
+)
 def test_durations(text: str, seconds: int) -> None:
     assert parse_duration_s(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["0 s", "３ s", "1.5 h", "-1 s", "90 days", "min", ""])
+@pytest.mark.parametrize("text", ["36501 d", "999999999 d", "0 s", "３ s", "1.5 h", "-1 s", "90 days", "min", ""])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(QuantityError):
         parse_duration_s(text)

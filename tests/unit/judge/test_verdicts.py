@@ -253,6 +253,12 @@ def test_what_verdicts_mean_together(found: list[Outcome], expected: Result) -> 
     assert conclude([replace(one, verdict=each) for each in found]) is expected
 
 
+@pytest.mark.parametrize(("outcome", "expected"), [(Outcome.WAIVED, Result.UNPROVEN), (Outcome.FAIL, Result.FAILED)])
+def test_no_waiver_stands_for_an_artifact_that_was_not_built(outcome: Outcome, expected: Result) -> None:
+    found = [replace(verdict(SIZE, size_of(1)), verdict=outcome)]
+    assert conclude(found, complete=False) is expected
+
+
 def test_strict_counts_a_warning_as_a_failure() -> None:
     warned = verdict(budget("size", "< 100 MB", good="< 20 MB"), size_of(50_000_000))
     assert conclude([warned]) is Result.PASSED

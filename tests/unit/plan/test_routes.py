@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from deployspec.ir.plan import Lowering, Toolchain
@@ -25,8 +27,13 @@ SMALL = edge("small", "flat", "flat", "int8")
 HALVES = edge("halves", "flat", "flat", "float16")
 
 
+LONG = [edge("1 of 3", "torch", "b"), edge("2 of 3", "b", "c"), edge("3 of 3", "c", "flat")]
+
+
 def test_the_shortest_chain_wins_wherever_it_stands() -> None:
-    assert names(find_route("torch", "flat", (), [FIRST_HALF, SECOND_HALF, DIRECT])) == ["direct"]
+    for lowerings in itertools.permutations([FIRST_HALF, SECOND_HALF, *LONG]):
+        assert names(find_route("torch", "flat", (), lowerings)) == ["first half", "second half"]
+        assert names(find_route("torch", "flat", (), [*lowerings, DIRECT])) == ["direct"]
 
 
 def test_of_equally_long_chains_the_first_one_wins() -> None:

@@ -30,8 +30,19 @@ def with_target(**fields: Any) -> Report:
     return replace(report, targets=(report.targets[0], replace(report.targets[1], **fields)))
 
 
-def with_statistic(statistic: Statistic) -> Report:
-    return replace(passing(), measurements=(measured("server", "agreement", statistic),))
+def with_statistic(statistic: Statistic, name: str = "agreement") -> Report:
+    return replace(passing(), measurements=(measured("server", name, statistic),))
+
+
+def with_agreement(**counts: int) -> Report:
+    """The reference finds one sample more than the artifact, and one is missed by both: 698 or 699 of 700 agree."""
+    told = measured("server", "agreement", Share(**counts))
+    return replace(passing(), measurements=(measured("server", "quality", quality()), told))
+
+
+def with_steps(**fields: Any) -> Report:
+    report = passing()
+    return replace(report, steps=(replace(report.steps[0], **fields),))
 
 
 def with_verdict(**fields: Any) -> Report:
@@ -41,6 +52,7 @@ def with_verdict(**fields: Any) -> Report:
 
 SIZE = budget("size", "< 20 MB")
 LOOSE = replace(SIZE.limit, limit=Decimal(10) ** 9)
+UPSIDE_DOWN = budget("size", "> 1 B")
 STRANGER = measured("ios", "size", Count(value=Decimal(1)))
 PAIR = PairedOutcomes(both=96, broken=3, repaired=1, neither=0)
 
@@ -66,6 +78,28 @@ PAIR = PairedOutcomes(both=96, broken=3, repaired=1, neither=0)
         (with_target(rules=replace(RULES, min_support=0)), "min_support"),
         (with_target(rules=replace(RULES, seed=-1)), "seed at least 0"),
         (with_target(rules=replace(RULES, least={"beauty": EvidenceClass.HOST})), "no kind of evidence is called"),
+        (with_target(rules=replace(RULES, least={"latency": EvidenceClass.CLAIMED})), "no spec takes 'claimed'"),
+        (with_target(rules=replace(RULES, least={"latency": EvidenceClass.EMULATOR})), "no spec takes 'emulator'"),
+        (with_target(rules=replace(RULES, least={"static": EvidenceClass.CLAIMED})), "no spec takes 'claimed'"),
+        (with_target(budgets=(UPSIDE_DOWN,)), "is not what its text"),
+        (with_target(budgets=(replace(SIZE, good=UPSIDE_DOWN.limit),)), "is not what its text"),
+        (replace(passing(), left_out=("server",)), "target 'server' is there twice"),
+        (with_target(steps=()), "do not say whether it was built"),
+        (with_target(steps=("float", "int8")), "are not all told of"),
+        (with_steps(result="failed"), "do not say whether it was built"),
+        (with_steps(result="dreamt of"), "are not all told of"),
+        (replace(passing(), steps=passing().steps * 2), "step 'float' is there twice"),
+        (replace(passing(), spec=Digest(name="digits.toml", sha256="")), "is no SHA-256 digest"),
+        (replace(passing(), data=(Digest(name="test", sha256="A" * 64),)), "is no SHA-256 digest"),
+        (with_target(artifact=Digest(name="x", sha256="0")), "is no SHA-256 digest"),
+        (replace(passing(), measurements=(replace(STRANGER, target="server", split="test"),)), "impossible"),
+        (with_statistic(Count(value=Decimal(-1)), "size"), "impossible"),
+        (with_statistic(Processes(values=(Decimal(-1),), calls=100), "latency.p95"), "impossible"),
+        (with_statistic(Processes(values=(Decimal(2),), calls=99), "latency.p95"), "impossible"),
+        (with_statistic(Processes(values=(Decimal("1.1"),), calls=50), "latency_reduction"), "impossible"),
+        (with_agreement(hits=697, n=700), "is not that of its confusion matrices"),
+        (with_agreement(hits=700, n=700), "is not that of its confusion matrices"),
+        (with_agreement(hits=699, n=701), "is not that of its confusion matrices"),
         (replace(passing(), measurements=(STRANGER,)), "'ios', which is no target"),
         (replace(passing(), measurements=passing().measurements * 2), "was measured twice"),
         (with_statistic(Share(hits=5, n=4)), "impossible"),

@@ -10,7 +10,7 @@ from projects import SPEC, Project, write_project
 
 from deployspec.errors import SourceFault
 from deployspec.parse import parse_spec
-from deployspec.sources.identity import imported_files, origins
+from deployspec.sources.identity import imported_distributions, imported_files, origins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,53 @@ def test_relative_imports_start_from_their_own_folder(tmp_path: Path) -> None:
     assert found(tmp_path) == [
         "main.py", "p/__init__.py", "p/far.py", "p/q/__init__.py", "p/q/deep.py", "p/q/m.py", "p/q/near.py"
     ]  # fmt: skip
+
+
+def test_a_project_that_is_installed_in_place_is_found_where_python_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, models__main="from own_layers.deep import x\nimport own_helper", src__own_layers__INIT="",
+          src__own_layers__deep="import own_helper", src__own_helper="")  # fmt: skip
+    assert found(tmp_path, "models/main.py") == ["models/main.py"]
+    monkeypatch.syspath_prepend(tmp_path / "src")
+    assert found(tmp_path, "models/main.py") == [
+        "models/main.py", "src/own_helper.py", "src/own_layers/__init__.py", "src/own_layers/deep.py"
+    ]  # fmt: skip
+
+
+def test_an_environment_inside_the_project_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / ".venv" / "site-packages"
+    write(tmp_path, main="import foreign")
+    write(packages, foreign="")
+    monkeypatch.syspath_prepend(packages)
+    assert found(tmp_path) == [".venv/site-packages/foreign.py", "main.py"]
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(packages))
+    assert found(tmp_path) == ["main.py"]
+
+
+def test_a_file_that_hides_a_standard_module_counts(tmp_path: Path) -> None:
+    write(tmp_path, main="import queue, json", queue="")
+    assert found(tmp_path) == ["main.py", "queue.py"]
+
+
+def test_the_distributions_that_the_code_imports_are_named_with_their_versions(tmp_path: Path) -> None:
+    write(
+        tmp_path, main="import os, numpy.linalg, sklearn\nimport near, not_installed", near="from safetensors import x"
+    )
+    named = dict(imported_distributions([tmp_path / "main.py", tmp_path / "near.py", tmp_path / "w.safetensors"]))
+    assert list(named) == ["numpy", "safetensors", "scikit-learn"]
+    assert named["numpy"] == np.__version__
+
+
+def test_another_version_of_what_the_code_imports_is_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = parse_spec(write_project(tmp_path).spec)
+    before = origins(spec)["model"]
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "999.0")
+    after = origins(spec)["model"]
+    assert (before.files, before.entry) == (after.files, after.entry)
+    assert before.sha256 != after.sha256
 
 
 def test_distributions_and_files_outside_the_project_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""A live runner's process: what it may see of the environment, and what becomes of what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployspec.lanes.live import LiveRunner
+from deployspec.lanes.program import ProgramFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TELLS = """\
+import json, os, sys
+for job in sys.stdin:
+    print("said beside", file=sys.stderr, flush=True)
+    print(json.dumps(dict(os.environ)))
+    print(json.dumps({"done": True, "nonce": "n1"}), flush=True)
+"""
+
+SECRETS = ("DEPLOYSPEC_KEY", "DEPLOYSPEC_KEY_PASSPHRASE", "HF_TOKEN", "AWS_ACCESS_KEY_ID", "MY_API_KEY", "Db_Password")
+
+
+def runner(folder: Path, program: str) -> LiveRunner:
+    (folder / "protocol.py").write_text(program)
+    (folder / "runtime.py").write_text("")
+    return LiveRunner([folder / "runtime.py", folder / "protocol.py"])
+
+
+@pytest.fixture
+def telling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveRunner]:
+    for name in (*SECRETS, "MONKEY", "KEYBOARD"):
+        monkeypatch.setenv(name, "x")
+    live = runner(tmp_path, TELLS)
+    yield live
+    live.close()
+
+
+def test_no_secret_reaches_the_models_code(telling: LiveRunner, tmp_path: Path) -> None:
+    seen = json.loads(telling.do(tmp_path, "n1", 30).splitlines()[0])
+    assert not set(SECRETS) & set(seen)
+    assert {"MONKEY", "KEYBOARD", "PATH"} <= set(seen)
+    assert seen["OMP_NUM_THREADS"] == "1"
+
+
+def test_each_job_has_its_own_share_of_what_is_said(telling: LiveRunner, tmp_path: Path) -> None:
+    for _ in range(2):
+        telling.do(tmp_path, "n1", 30, tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "said beside\n" * 2
+
+
+def test_a_runner_that_ends_tells_how_and_what_it_said_last(tmp_path: Path) -> None:
+    live = runner(tmp_path, "import sys\ninput()\nsys.exit('no such runtime')\n")
+    with pytest.raises(ProgramFailed, match=r"exited with code 1 before its closing line: no such runtime$"):
+        live.do(tmp_path, "n1", 30)
+    live.close()
