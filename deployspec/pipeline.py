@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
+    from deployspec.lanes.program import Lane
     from deployspec.trust.keys import SigningKey
 
 
@@ -81,8 +82,11 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     found = origins(spec)
     limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
     context = replace(build_context(spec, found), memory_limit_bytes=limit)
-    results = build(plan, request.store, context, jobs=request.jobs, progress=watch)
-    measurements = tuple(_measure(spec, plan, results, request, watch))
+    with HostLane() as lane:
+        for runner in {route.runner for route in plan.routes} if request.reuse_latency_s is None else ():
+            lane.prepare(runner)
+        results = build(plan, request.store, context, jobs=request.jobs, progress=watch)
+        measurements = tuple(_measure(spec, plan, results, lane, request, watch))
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
     unbuilt = [failures_of(route, results) for route in plan.routes]
@@ -104,13 +108,11 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
 
 
 def _measure(
-    spec: Spec, plan: Plan, results: dict[str, StepResult], request: Request, watch: Watch
+    spec: Spec, plan: Plan, results: dict[str, StepResult], lane: Lane, request: Request, watch: Watch
 ) -> Iterator[Measurement]:
-    clock = _Clock(watch, request.reuse_latency_s)
+    yield from measure(spec, plan, results, lane)
     samples = SampleStore(request.store.root / "samples")
-    with HostLane() as lane:
-        yield from measure(spec, plan, results, lane)
-        yield from measure_timing(spec, plan, results, lane, samples, clock)
+    yield from measure_timing(spec, plan, results, lane, samples, _Clock(watch, request.reuse_latency_s))
 
 
 @dataclass(frozen=True)

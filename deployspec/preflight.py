@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from deployspec.build import BuildContext, cached, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import SpecFaults, UsageError
+from deployspec.ir.plan import Action
 from deployspec.judge import SplitSupport, decidable
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
@@ -15,7 +16,7 @@ from deployspec.sources.identity import origins
 from deployspec.sources.support import class_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deployspec.build import Store
@@ -30,10 +31,26 @@ def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
     spec = _narrowed(parse_spec(path), targets)
     check_pin(spec)
     plan = make_plan(spec)
-    absent = missing_data(spec)
-    if absent:
-        raise SpecFaults(absent)
+    faults = [*missing_data(spec), *_idle_options(spec, plan)]
+    if faults:
+        raise SpecFaults(faults)
     return spec, plan
+
+
+def _idle_options(spec: Spec, plan: Plan) -> Iterator[Diagnostic]:
+    """Options of a target that no step of its route heeds: what changes nothing was meant to change something."""
+    steps = plan.by_id()
+    for target, route in zip(spec.targets, plan.routes, strict=True):
+        made = [step for step in route.steps if steps[step].action is Action.CONVERT]
+        heeded = {name for step in made for name in steps[step].options}
+        for name in (name for name, _ in target.options if name not in heeded):
+            yield Diagnostic(
+                code="idle-option",
+                message=f"'{name}' changes nothing here: no step of {' → '.join(made)} heeds it",
+                file=spec.path,
+                path=("targets", target.name, name),
+                help="leave it out",
+            )
 
 
 def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:

@@ -147,7 +147,7 @@ class _Run:
 
     def _found(self, step: Step) -> Done | None:
         """The step's result when the store holds it; a step whose toolchain is not installed has no key."""
-        if missing_distributions(step.toolchain):
+        if step.volatile or missing_distributions(step.toolchain):
             return None
         key = self._key(step)
         entry = self._store.get(key)
@@ -195,7 +195,9 @@ class _Run:
 
     def _publish(self, claim: _Claim, answer: Answer) -> StepResult:
         try:
-            entry = self._store.publish(claim.key, claim.home, facts=answer.facts, seconds=answer.seconds)
+            entry = self._store.publish(
+                claim.key, claim.home, facts=answer.facts, seconds=answer.seconds, by_content=claim.step.volatile
+            )
         except StoreError as error:
             raise StoreError(
                 f"step '{claim.step.id}' ran, yet its output is lost: {error}\n  log: {claim.log}"

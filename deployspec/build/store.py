@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from deployspec.digests import sha256_path
+from deployspec.digests import sha256_json, sha256_path
 from deployspec.errors import DigestMismatch, StoreError
 
 if TYPE_CHECKING:
@@ -67,13 +67,21 @@ class Store:
             except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, DigestMismatch):
                 return None
 
-    def publish(self, key: str, home: Path, *, facts: Mapping[str, Any], seconds: float) -> Entry:
+    def publish(
+        self, key: str, home: Path, *, facts: Mapping[str, Any], seconds: float, by_content: bool = False
+    ) -> Entry:
         """Make `home`, a folder of this store's `workspace` with the output in `out`, the entry of `key`.
 
         All bytes are on the disk before the rename. Raises DigestMismatch for an output that a manifest cannot name.
+        `by_content` is for a key that does not tell the output: each output is then an entry of its own, so that no
+        run changes what another one reads.
         """
         sha256 = sha256_path(home / OUT_FOLDER)
         record = {"sha256": sha256, "facts": dict(facts), "seconds": seconds}
+        if by_content:
+            key = sha256_json([key, sha256])
+            if found := self.get(key):
+                return found
         target = self._home(key)
         with self._explained("write"):
             (home / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -26,6 +31,9 @@ COMMANDS: Final = {
     "schema": "Print the JSON schema of the spec language, for editors.",
 }
 """Every command and the line that `--help` gives it; its module exposes `command`."""
+
+
+_UNWRITABLE: Final = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class _Lazy(click.Group):
@@ -79,6 +87,7 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit. What users can act on is said in a line; a bug keeps its traceback and exits 70."""
+    _prepare()
     try:
         code = group.main(args=arguments, prog_name="deployspec", standalone_mode=False)
     except SpecFaults as faults:
@@ -95,13 +104,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing is left running, what was finished is kept", err=True)
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = ExitCode.OK
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        click.echo("this is a bug in deployspec: please report it with the lines above", err=True)
-        code = ExitCode.BUG
+    except Exception as error:
+        code = _told(error)
     sys.exit(int(code or 0))
+
+
+def _prepare() -> None:
+    """Take care of who started us: closed streams take what is said to nowhere, and to be told to end is Ctrl-C."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - lives as long as the program
+    with suppress(ValueError):  # only a main thread hears signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _told(error: Exception) -> ExitCode:
+    """Say that nothing can be written to our streams any more, or else that this is a bug."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        with suppress(OSError):
+            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+        return ExitCode.FAULTY
+    import traceback
+
+    traceback.print_exc()
+    click.echo("this is a bug in deployspec: please report it with the lines above", err=True)
+    return ExitCode.BUG

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+from deployspec.ir.spec import SourceKind
 
 Form = str
 """The type of a representation: what one step gives and another takes, e.g. `torch.nn.Module` or `tflite`."""
@@ -19,6 +21,16 @@ KERAS_MODEL: Form = "keras.Model"
 SAVED_MODEL: Form = "saved_model"
 DATASET: Form = "dataset"
 OUTPUTS: Form = "outputs"
+
+SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
+    SourceKind.TORCH_CALLABLE: TORCH_MODULE,
+    SourceKind.KERAS_CALLABLE: KERAS_MODEL,
+    SourceKind.EXPORTED_PROGRAM: EXPORTED_PROGRAM,
+    SourceKind.TORCHSCRIPT: TORCHSCRIPT,
+    SourceKind.KERAS_FILE: KERAS_MODEL,
+    SourceKind.SAVED_MODEL: SAVED_MODEL,
+}
+"""The representation that each kind of source gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +113,8 @@ class Step:
     targets: tuple[str, ...] = ()
     cost_s: float = 1.0
     time_limit_s: int = 1800
+    volatile: bool = False
+    """It runs code that may read what no digest covers: it is run in every check, and what it gives is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)

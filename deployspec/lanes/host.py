@@ -46,6 +46,8 @@ class HostLane:
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
         self.prepare(program.runner)
+        for live in self._live.values():
+            live.wait(program.time_limit_s)  # nothing of ours may still be importing beside a timing
         with tempfile.TemporaryDirectory(prefix="deployspec-run-") as folder:
             nonce = new_nonce()
             _lay_out(Path(folder), program, nonce)

@@ -26,6 +26,7 @@ _ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREAD
 _SECRET: Final = re.compile(
     r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY"
 )
+_READY: Final = '{"ready"'
 _ENDED_BY_ITS_WATCHDOG: Final = 128 + signal.SIGALRM
 
 
@@ -40,6 +41,7 @@ class LiveRunner:
         self._folder = tempfile.TemporaryDirectory(prefix="deployspec-runner-")
         copies = [Path(shutil.copy(script, self._folder.name)) for script in scripts]
         self._log = Path(self._folder.name, "runner.log")
+        self._ready = False
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "protocol.py", copies[0].stem],
@@ -51,11 +53,23 @@ class LiveRunner:
                 text=True,
             )
 
+    def wait(self, time_limit_s: float) -> None:
+        """Until the runtime is imported. One that is not by then is ended, which its next job tells."""
+        if self._ready:
+            return
+        assert self._process.stdout is not None
+        watch = threading.Timer(time_limit_s, self._end)
+        watch.start()
+        # What a runtime prints while it is imported is not for us.
+        self._ready = any(line.startswith(_READY) for line in self._process.stdout)
+        watch.cancel()
+
     def do(self, folder: Path, nonce: str, time_limit_s: int, log: Path | None = None) -> str:
         """The lines that answer the job in `folder`, up to the one with `nonce`; what is said beside goes to `log`.
 
         Raises ProgramFailed when the runner hangs or ends, which leaves nothing but to close it.
         """
+        self.wait(time_limit_s)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         watch = threading.Timer(time_limit_s + GRACE_S, self._end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_json
@@ -43,5 +44,6 @@ class SampleStore:
 
     def _path(self, timed: Timed, machine: Machine) -> Path:
         baseline = timed.baseline_options if timed.baseline else None
-        key = sha256_json([timed.digest, timed.runner.script, timed.calls, baseline, encode(machine)])
+        runtime = [installed(name) for name in timed.runner.toolchain.distributions]
+        key = sha256_json([timed.digest, timed.runner.script, runtime, timed.calls, baseline, encode(machine)])
         return self.folder / f"{key}.json"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployspec import registry
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir import plan
-from deployspec.ir.spec import PassUse, SourceKind
+from deployspec.ir.plan import SOURCE_FORMS
+from deployspec.ir.spec import PassUse
 from deployspec.parse import shape
 from deployspec.parse.document import TargetTable
 from deployspec.registry import Family
@@ -16,22 +16,12 @@ from deployspec.units import QuantityError, parse_duration_s
 
 if TYPE_CHECKING:
     from deployspec.ir.plan import Form, Lowering
-    from deployspec.ir.spec import Data
+    from deployspec.ir.spec import Data, SourceKind
     from deployspec.parse.faults import Faults
 
 DEFAULT_TIME_LIMIT_S: Final = 1800
 MAX_TIME_LIMIT_D: Final = 14
 """poll(2) waits for 24 days at most."""
-
-SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
-    SourceKind.TORCH_CALLABLE: plan.TORCH_MODULE,
-    SourceKind.KERAS_CALLABLE: plan.KERAS_MODEL,
-    SourceKind.EXPORTED_PROGRAM: plan.EXPORTED_PROGRAM,
-    SourceKind.TORCHSCRIPT: plan.TORCHSCRIPT,
-    SourceKind.KERAS_FILE: plan.KERAS_MODEL,
-    SourceKind.SAVED_MODEL: plan.SAVED_MODEL,
-}
-"""The representation that each kind of source gives."""
 
 # The name becomes a folder of the output and a subject of the report.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -10,12 +10,8 @@ from deployspec import registry
 from deployspec.ir.budget import BUDGETS
 from deployspec.ir.plan import (
     DATASET,
-    EXPORTED_PROGRAM,
-    KERAS_MODEL,
     OUTPUTS,
-    SAVED_MODEL,
-    TORCH_MODULE,
-    TORCHSCRIPT,
+    SOURCE_FORMS,
     Action,
     Form,
     Lowering,
@@ -25,7 +21,6 @@ from deployspec.ir.plan import (
     Step,
     Toolchain,
 )
-from deployspec.ir.spec import SourceKind
 from deployspec.plan.routes import find_route
 
 if TYPE_CHECKING:
@@ -33,15 +28,6 @@ if TYPE_CHECKING:
 
     from deployspec.ir.budget import Budget
     from deployspec.ir.spec import Spec, Target
-
-SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
-    SourceKind.TORCH_CALLABLE: TORCH_MODULE,
-    SourceKind.EXPORTED_PROGRAM: EXPORTED_PROGRAM,
-    SourceKind.TORCHSCRIPT: TORCHSCRIPT,
-    SourceKind.KERAS_CALLABLE: KERAS_MODEL,
-    SourceKind.KERAS_FILE: KERAS_MODEL,
-    SourceKind.SAVED_MODEL: SAVED_MODEL,
-}
 
 DATA_TOOLCHAIN: Final = Toolchain(name="data", distributions=("numpy",))
 EAGER: Final = Runner(
@@ -138,6 +124,7 @@ class _Graph:
                 toolchain=DATA_TOOLCHAIN,
                 options=options,
                 targets=(target,) if target else (),
+                volatile=isinstance(value, str) and ":" in value,
             )
         )
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from deployspec import __version__
 from deployspec.digests import sha256_path
+from deployspec.errors import DigestMismatch
 from deployspec.ir.artifact import Done, Failed
 from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Machine, Measurement
@@ -42,7 +42,10 @@ class Findings:
 
 
 def compose(found: Findings) -> Report:
-    """The report of a run. The artifacts' digests are taken from their bytes in the store, now."""
+    """The report of a run. The artifacts' digests are taken from their bytes in the store, now.
+
+    Raises DigestMismatch when these are no longer what was run.
+    """
     spec = found.spec
     expires = found.checked_at + timedelta(seconds=spec.valid_s) if spec.valid_s else None
     return Report(
@@ -82,7 +85,7 @@ def _target(target: Target, route: Route, results: Mapping[str, StepResult]) -> 
         budgets=target.budgets,
         rules=target.rules,
         steps=route.steps,
-        artifact=_digest(artifact.artifact) if isinstance(artifact, Done) and not failures else None,
+        artifact=_digest(artifact) if isinstance(artifact, Done) and not failures else None,
         failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
     )
 
@@ -93,8 +96,11 @@ def failures_of(route: Route, results: Mapping[str, StepResult]) -> list[Failed]
     return [each for each in failed if each.blocked_by is None] or failed
 
 
-def _digest(artifact: Path) -> Digest:
-    return Digest(name=artifact.name, sha256=sha256_path(artifact))
+def _digest(made: Done) -> Digest:
+    """The artifact's digest, which must still be that of the bytes that were run. Raises DigestMismatch."""
+    if sha256_path(made.folder) != made.sha256:
+        raise DigestMismatch(f"what step '{made.step}' made was changed while it was judged: check again")
+    return Digest(name=made.artifact.name, sha256=sha256_path(made.artifact))
 
 
 def _step(step: Step, result: StepResult) -> StepRecord:

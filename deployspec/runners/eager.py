@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     import numpy as np
 
@@ -24,12 +25,22 @@ def load_module(folder: str, source: str, weights: str | None) -> torch.nn.Modul
     Raises whatever the callable raises; RuntimeError when weights and module do not fit.
     """
     file, _, name = source.partition(":")
-    path = (Path(folder) / file).resolve()
-    sys.path.insert(0, str(path.parent))
-    module = getattr(importlib.import_module(path.stem), name)()
+    module = getattr(_import_file((Path(folder) / file).resolve()), name)()
     if weights is not None:
         module.load_state_dict(_state(Path(folder) / weights))
     return module.eval()
+
+
+def _import_file(path: Path) -> ModuleType:
+    """The file as a module under a name of its own: a `random.py` must not be taken for Python's."""
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(f"deployspec_model_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _state(path: Path) -> dict[str, torch.Tensor]:

@@ -54,8 +54,9 @@ class Runner(Protocol):
 
 
 def serve(runner: Runner) -> None:
-    """Do the job in each folder that standard input names, a line each, until it ends."""
+    """Say that the runtime is there, then do the job in each folder that standard input names, a line each."""
     _watchdog.listen()
+    _emit({"ready": runner.RUNTIME})
     for line in sys.stdin:
         os.chdir(line.rstrip("\n"))
         _do(runner, json.loads(Path("job.json").read_text()))

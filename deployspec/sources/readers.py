@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES: Final = 4 << 20
 
-# RuntimeError is how zipfile refuses encryption and unknown compression.
-_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError)
+# RuntimeError is how zipfile refuses encryption and unknown compression; MemoryError meets a header that lies.
+_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError, MemoryError)
 
 Batch = dict[str, np.ndarray]
 """Rows of some samples: one array per input name, and "y" where the split has labels."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TELLS = """\
 import json, os, sys
+print("printed by an import")
+print(json.dumps({"ready": "runtime"}), flush=True)
 for job in sys.stdin:
     print("said beside", file=sys.stderr, flush=True)
     print(json.dumps(dict(os.environ)))
@@ -54,7 +56,21 @@ def test_each_job_has_its_own_share_of_what_is_said(telling: LiveRunner, tmp_pat
 
 
 def test_a_runner_that_ends_tells_how_and_what_it_said_last(tmp_path: Path) -> None:
-    live = runner(tmp_path, "import sys\ninput()\nsys.exit('no such runtime')\n")
+    live = runner(tmp_path, "import sys\nprint('{\"ready\": 1}', flush=True)\ninput()\nsys.exit('no such runtime')\n")
     with pytest.raises(ProgramFailed, match=r"exited with code 1 before its closing line: no such runtime$"):
         live.do(tmp_path, "n1", 30)
+    live.close()
+
+
+def test_a_runtime_that_cannot_be_imported_tells_why(tmp_path: Path) -> None:
+    live = runner(tmp_path, "raise SystemExit('no such library')\n")
+    with pytest.raises(ProgramFailed, match=r"exited with code 1 before its closing line: no such library$"):
+        live.do(tmp_path, "n1", 30)
+    live.close()
+
+
+def test_an_import_that_hangs_is_ended(tmp_path: Path) -> None:
+    live = runner(tmp_path, "import signal\nsignal.pause()\n")
+    with pytest.raises(ProgramFailed):
+        live.do(tmp_path, "n1", 1)
     live.close()

@@ -254,3 +254,14 @@ def test_labels_are_read_without_the_samples(tmp_path: Path) -> None:
     (tmp_path / "s.npz").write_bytes(b"PK")
     with pytest.raises(DataFault, match=r"s\.npz cannot be read"):
         read_labels(tmp_path, "s.npz")
+
+
+def test_labels_that_no_memory_holds_are_a_fault(tmp_path: Path) -> None:
+    header = {"descr": "<i8", "fortran_order": False, "shape": (1 << 50,)}
+    with (tmp_path / "y.npy").open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+    with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
+        archive.write(tmp_path / "y.npy", "y.npy")
+    for split in ("s.npz", ("x.npy", "y.npy")):
+        with pytest.raises(DataFault, match="cannot be read"):
+            read_labels(tmp_path, split)
