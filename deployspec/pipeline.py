@@ -17,7 +17,7 @@ from deployspec.lanes.host import HostLane
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.preflight import build_context, read, refuse_missing_extras
 from deployspec.report.compose import Findings, compose, failures_of
-from deployspec.report.files import write_report
+from deployspec.report.files import set_aside, write_report
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
@@ -77,6 +77,7 @@ class Checked:
 
 def check(path: Path, request: Request, watch: Watch) -> Checked:
     """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
+    set_aside(request.out)
     spec, plan = read(path, request.targets)
     refuse_missing_extras(spec, plan)
     found = origins(spec)

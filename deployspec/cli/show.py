@@ -45,11 +45,12 @@ def command(report: Path, form: str) -> None:
 
 
 def read_report(path: Path) -> bytes:
-    """The bytes of a report's file. Raises UsageError."""
+    """The bytes of a report's file, or of the report in a folder that `check` wrote. Raises UsageError."""
+    from deployspec.report.files import REPORT_NAME
     from deployspec.trust.strict import MAX_BYTES
 
     try:
-        with path.open("rb") as stream:
+        with (path / REPORT_NAME if path.is_dir() else path).open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the report '{path}': {error.strerror}") from None

@@ -126,7 +126,7 @@ def _artifacts_folder(report: Path, given: Path | None) -> Path | None:
         if not given.is_dir():
             raise UsageError(f"--artifacts {given}: there is no such folder")
         return given
-    beside = report.parent / "artifacts"
+    beside = (report if report.is_dir() else report.parent) / "artifacts"
     return beside if beside.is_dir() else None
 
 
@@ -142,7 +142,14 @@ def _text(outcome: Verification) -> str:
     if outcome.report is None or not outcome.holds:
         return "\n".join([*lines, "REFUSED: do not rely on this report"])
     vouched = "VERIFIED" if outcome.signers else "UNSIGNED, everything else holds"
-    return "\n".join([*lines, f"{vouched}. {headline(outcome.report)}"])
+    unseen = " (artifacts not checked)" if _left_unchecked(outcome, "artifacts") else ""
+    return "\n".join([*lines, f"{vouched}{unseen}. {headline(outcome.report)}"])
+
+
+def _left_unchecked(outcome: Verification, name: str) -> bool:
+    from deployspec.verify import State
+
+    return any(step.name == name and step.state is State.NOT_CHECKED for step in outcome.steps)
 
 
 def _json(outcome: Verification) -> str:

@@ -4,40 +4,65 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deployspec.digests import sha256_path
-from deployspec.errors import DigestMismatch, StoreError
+from deployspec.errors import DigestMismatch, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.ir.report import TargetReport
 
 REPORT_NAME: Final = "report.dsse.json"
+PREVIOUS_NAME: Final = "report.previous.dsse.json"
 ARTIFACTS_FOLDER: Final = "artifacts"
+MARKER: Final = ".deployspec"
+"""Inside the artifacts' folder: it is ours to replace."""
+
+
+def set_aside(out: Path) -> None:
+    """Take an earlier report out of the way before a new check, so that it is never taken for the new one's.
+
+    Raises UsageError when `out` holds an `artifacts` folder that no check made: it would be replaced.
+    """
+    artifacts = out / ARTIFACTS_FOLDER
+    if artifacts.exists() and not (artifacts / MARKER).is_file():
+        raise UsageError(
+            f"{artifacts} was not made by deployspec and would be replaced: choose another folder with --out"
+        )
+    with _explained(out):
+        if (out / REPORT_NAME).exists():
+            (out / REPORT_NAME).replace(out / PREVIOUS_NAME)
 
 
 def write_report(out: Path, envelope: bytes, artifacts: Sequence[tuple[TargetReport, Path]]) -> Path:
     """Write `out/report.dsse.json` and `out/artifacts/<target>/<file>`; returns the report's path.
 
-    An earlier report goes first and the new one comes last, so that at no moment a report lies beside artifacts
-    that it does not mean. Raises DigestMismatch when a copy is not what was judged, StoreError when the folder
-    cannot be written.
+    The report comes last, so that at no moment one lies beside artifacts that it does not mean. Raises
+    DigestMismatch when a copy is not what was judged, StoreError when the folder cannot be written.
     """
-    try:
+    with _explained(out):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".deployspec-") as draft:
             copies = Path(draft) / ARTIFACTS_FOLDER
             copies.mkdir()
+            (copies / MARKER).write_text("Made by deployspec check; the next one replaces this folder.\n")
             for target, source in artifacts:
                 _copy(target, source, copies / target.name)
             (Path(draft) / REPORT_NAME).write_bytes(envelope)
             _put_in_place(out, Path(draft))
+    return out / REPORT_NAME
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreError(f"the report cannot be written to {out}: {error.strerror or error}") from error
-    return out / REPORT_NAME
 
 
 def _copy(target: TargetReport, source: Path, folder: Path) -> None:
@@ -49,7 +74,6 @@ def _copy(target: TargetReport, source: Path, folder: Path) -> None:
 
 
 def _put_in_place(out: Path, draft: Path) -> None:
-    (out / REPORT_NAME).unlink(missing_ok=True)
     if (out / ARTIFACTS_FOLDER).exists():
         (out / ARTIFACTS_FOLDER).rename(draft / "earlier")
     (draft / ARTIFACTS_FOLDER).rename(out / ARTIFACTS_FOLDER)

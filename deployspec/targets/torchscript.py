@@ -6,6 +6,7 @@ prepacked weights. Freezing is what survives the file.
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from deployspec.ir.plan import TORCH_MODULE, TORCHSCRIPT, Lowering, Runner, Toolchain
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 TOOLCHAIN: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
 
+
+_WRITTEN_BY_TORCH: Final = ("version", "byteorder", ".data/serialization_id")
+"""Records that torch's writer adds to every archive by itself."""
 
 _FLOAT32: Final = Lowering(
     name="float32",
@@ -151,6 +157,24 @@ def _finish(
             torch.jit.script(module) if job.options.get("method") == "script" else torch.jit.trace(module, example)
         )
         frozen = torch.jit.freeze(scripted.eval()) if freeze else scripted
-        torch.jit.save(frozen, job.artifact / f"{job.model.name}.ts.pt")
+        buffer = io.BytesIO()
+        torch.jit.save(frozen, buffer)
+    _write_without_paths(buffer, job.artifact / f"{job.model.name}.ts.pt")
     record(job, inputs, answers(module, inputs), options={"engine": engine} if engine else {})
     return {}
+
+
+def _write_without_paths(saved: io.BytesIO, path: Path) -> None:
+    """Write the archive without its debug records: they hold absolute paths of the machine that built it.
+
+    With them the same model would have another digest in every folder.
+    """
+    import torch
+
+    saved.seek(0)
+    reader, writer = torch._C.PyTorchFileReader(saved), torch._C.PyTorchFileWriter(str(path))
+    for name in reader.get_all_records():
+        if not name.endswith(".debug_pkl") and name not in _WRITTEN_BY_TORCH:
+            record = reader.get_record(name)
+            writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
