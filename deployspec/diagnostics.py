@@ -52,11 +52,13 @@ class Diagnostic:
 
 
 def nearest(word: str, legal: Iterable[str]) -> str:
-    """The legal spelling closest to `word` as a ready phrase, or the empty string."""
+    """The legal spelling closest to `word`, whatever its case, as a ready phrase, or the empty string."""
     import difflib  # only a faulty spec pays for it
 
     # The comparison is slow: a thousand words are enough to choose from.
-    matches = difflib.get_close_matches(word[:100], list(legal)[:1000], n=5, cutoff=0.6)
+    by_folded = {each.casefold(): each for each in list(legal)[:1000]}
+    folded = word[:100].casefold()
+    matches = difflib.get_close_matches(folded, by_folded, n=5, cutoff=0.6)
     # Of equals, the one with swapped letters: p59 is p95 rather than p99.
-    best = max(matches, key=lambda match: sorted(match) == sorted(word), default="")
-    return f"perhaps you meant '{best}'" if best else ""
+    best = max(matches, key=lambda match: sorted(match) == sorted(folded), default="")
+    return f"perhaps you meant '{by_folded[best]}'" if best else ""

@@ -126,13 +126,33 @@ def parse_bound(text: str, dimension: Dimension) -> Bound:
         raise QuantityError(f"'{text}' is not a limit: write a comparator (< <= > >=), a number{_unit_hint(units)}")
     unit = match["unit"]
     if unit not in units:
-        problem = f"unit '{unit}' does not fit" if unit else "the unit is missing"
-        raise QuantityError(f"{problem}: write {' or '.join(units) if '' not in units else 'a bare number'}")
+        raise QuantityError(_unit_problem(match["comparator"], Decimal(match["number"]), unit, dimension))
     number = Decimal(match["number"]) * units[unit]
     if dimension is Dimension.COUNT and number != number.to_integral_value():
         raise QuantityError(f"'{text}' counts something: write a whole number")
     relative = dimension is Dimension.DROP and unit == "%"
     return Bound(Comparator(match["comparator"]), number, relative, text.strip())
+
+
+def _unit_problem(comparator: str, number: Decimal, unit: str, dimension: Dimension) -> str:
+    """What is wrong with a unit, and the likeliest thing that was meant: another case, or a share as a fraction."""
+    units = UNITS[dimension]
+    if "" in units:
+        return f"unit '{unit}' does not fit: write a bare number"
+    legal = " or ".join(units)
+    if unit:
+        meant = next((each for each in units if each.casefold() == unit.casefold()), None)
+        return f"unit '{unit}' does not fit: {f'perhaps you meant {meant!r}; ' if meant else ''}write {legal}"
+    if "%" in units or "pp" in units:
+        share = next(iter(units))
+        if 0 < abs(number) < 1:
+            return f"the unit is missing: for {number} write {comparator} {_percent(number)} {share}"
+    return f"the unit is missing: write {legal}"
+
+
+def _percent(fraction: Decimal) -> str:
+    text = f"{fraction * 100:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _unit_hint(units: dict[str, Decimal]) -> str:

@@ -189,7 +189,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "estimate": "the figure itself, at most six decimals; null when there is none",
             "lower": "one-sided bound at the stated confidence, rounded outward; null for a census or a point",
             "upper": "likewise",
-            "good": "the inner band's limit, else empty",
+            "good": "the inner band with its own comparator, else empty",
             "n": "samples, or processes; null for a census",
             "evidence": "the class of the evidence; null when there is none",
             "waived": "the outcome that a waiver covers, else null",

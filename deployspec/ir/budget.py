@@ -84,6 +84,8 @@ class BudgetKind:
     """True when that split must hold y."""
     formats: tuple[str, ...] = ()
     """The formats in which there is such a figure; empty: in all."""
+    measured: bool = True
+    """False for what belongs to the language and is judged `not_measured`, as this version measures none."""
 
 
 def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
@@ -96,7 +98,7 @@ def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
 def _count(name: str, measured_from: str, meaning: str) -> BudgetKind:
     return BudgetKind(
         name=name, dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
-        method=Method.EXACT, measured_from=measured_from, meaning=meaning,
+        method=Method.EXACT, measured_from=measured_from, meaning=meaning, measured=False,
     )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def _quality(
 def _census(name: str, dimension: Dimension, meaning: str, *, split: bool = True) -> BudgetKind:
     return BudgetKind(
         name=name, dimension=dimension, ceiling=True, kind=EvidenceKind.STATIC, method=Method.EXACT,
-        measured_from=name, meaning=meaning, needs_split=split,
+        measured_from=name, meaning=meaning, needs_split=split, measured=False,
     )  # fmt: skip
 
 
@@ -138,7 +140,7 @@ _ROWS: Final = (
     BudgetKind(
         name="undelegated_ops", dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
         method=Method.EXACT, measured_from="undelegated_ops", formats=("executorch", "tflite"),
-        meaning="operators left to the portable kernels",
+        meaning="operators left to the portable kernels", measured=False,
     ),
     _time("latency_p50", "latency.p50", "median time of a warm call, median over processes"),
     _time("latency_p90", "latency.p90", "90th percentile of a process's warm calls, median over processes"),
@@ -159,7 +161,7 @@ _ROWS: Final = (
     BudgetKind(
         name="energy", dimension=Dimension.ENERGY, ceiling=True, kind=EvidenceKind.ENERGY,
         method=Method.PROCESSES, measured_from="energy",
-        meaning="energy of one inference above idle, from a counter that measures",
+        meaning="energy of one inference above idle, from a counter that measures", measured=False,
     ),
     _quality("accuracy", Method.PROPORTION, "share of samples decided right"),
     _quality("accuracy_drop", Method.PAIRED, "accuracy of the reference minus the artifact's, paired", drop=True),
@@ -186,12 +188,12 @@ _ROWS: Final = (
     BudgetKind(
         name="churn", dimension=Dimension.CHANGE, ceiling=True, kind=EvidenceKind.QUALITY,
         method=Method.PAIRED, measured_from="churn", needs_split=True,
-        meaning="share of decisions that change under 1 % noise, above the reference's own share",
+        meaning="share of decisions that change under 1 % noise, above the reference's own share", measured=False,
     ),
     BudgetKind(
         name="stable", dimension=Dimension.FLAG, ceiling=False, kind=EvidenceKind.QUALITY,
         method=Method.EXACT, measured_from="stable",
-        meaning="same input, same output; finite over the declared input space; shape and dtype kept",
+        meaning="same input, same output; finite over the declared input space; shape and dtype kept", measured=False,
     ),
     _census("leakage", Dimension.SHARE, "share of test samples that occur in train, calibration or tuning"),
     _census("near_duplicates", Dimension.SHARE, "share of test samples with a near-duplicate in another split"),
@@ -222,6 +224,11 @@ class Budget:
     def name(self) -> str:
         """The spelling of waivers and reports: `recall.3`, `field.accuracy_drop`."""
         return "field." * self.on_field + self.metric + (f".{self.label}" if self.label is not None else "")
+
+    @property
+    def measured(self) -> bool:
+        """Whether this version measures it; a metric of a spec's own is read and not run."""
+        return self.metric in BUDGETS and BUDGETS[self.metric].measured
 
     @property
     def split(self) -> str:

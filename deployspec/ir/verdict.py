@@ -49,8 +49,8 @@ class Verdict:
 
     `estimate`, `lower` and `upper` are in `unit`: the base unit of the budget's dimension (bytes, ms, mJ;
     shares and drops as fractions). `lower` and `upper` are one-sided bounds at the stated confidence,
-    rounded outward. `limit` is the text of the limit, `good` of the inner band. `n` counts what the figure
-    rests on: samples, or processes. `waived` is the outcome that a waiver covers.
+    rounded outward. `limit` is the text of the limit; `good` that of the inner band, which has a comparator of its own.
+    `n` counts what the figure rests on: samples, or processes. `waived` is the outcome that a waiver covers.
     """
 
     target: str

@@ -56,12 +56,11 @@ class Decidable:
 
 
 def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], rules: Rules) -> tuple[Decidable, ...]:
-    """One entry for each built-in quality budget whose split is known, in order. Pure."""
+    """One entry for each quality budget that is measured and whose split is known, in order. Pure."""
     return tuple(
         _decidable(budget, support[budget.split], rules)
         for budget in budgets
-        if budget.split in support and (kind := BUDGETS.get(budget.metric)) and kind.kind is EvidenceKind.QUALITY
-        and kind.method is not Method.EXACT
+        if budget.split in support and budget.measured and BUDGETS[budget.metric].kind is EvidenceKind.QUALITY
     )  # fmt: skip
 
 

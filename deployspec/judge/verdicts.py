@@ -22,7 +22,7 @@ from deployspec.judge.exact import judge_census
 from deployspec.judge.figure import GRID, Finding
 from deployspec.judge.order import judge_processes
 from deployspec.judge.quality import judge_quality
-from deployspec.judge.words import limit_text, subject, unit_of
+from deployspec.judge.words import bound_text, limit_text, subject, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +63,11 @@ def conclude(verdicts: Sequence[Verdict], *, strict: bool = False, complete: boo
 
 
 def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement], rules: Rules) -> Verdict:
-    kind = BUDGETS.get(budget.metric)
-    if kind is None:
-        reason = f"{subject(budget)}: a metric of the spec's own, which this version does not measure"
-        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, reason), None)
-    measured = _pick(target, budget, kind, measurements)
-    if measured is None:
-        finding = Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: nothing measured it")
-        return _verdict(target, budget, finding, None)
+    kind = BUDGETS.get(budget.metric)  # None: a metric of the spec's own
+    measured = _pick(target, budget, kind, measurements) if kind else None
+    if kind is None or measured is None:
+        why = "nothing measured it" if budget.measured else "not measured in this version"
+        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {why}"), None)
     finding = _accepted(_find(budget, kind, measured, rules), kind, measured.evidence, rules)
     return _verdict(target, budget, finding, measured.evidence)
 
@@ -134,7 +131,7 @@ def _verdict(target: str, budget: Budget, finding: Finding, evidence: EvidenceCl
         estimate=_rounded(figure.estimate) if figure else None,
         lower=figure.lower if figure and bounded else None,
         upper=figure.upper if figure and bounded else None,
-        good=limit_text(budget.good) if budget.good else "",
+        good=bound_text(budget.good) if budget.good else "",
         n=figure.n if figure else None,
         evidence=evidence,
     )

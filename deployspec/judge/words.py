@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from deployspec.judge.figure import Figure
     from deployspec.units import Bound
 
-_HUNDREDTH: Final = Decimal("0.01")
+_DECIMALS: Final = 2
+_SHORT_MS: Final = Decimal("0.1")
 
 
 def subject(budget: Budget) -> str:
@@ -27,18 +28,28 @@ def limit_text(bound: Bound) -> str:
     return bound.text.lstrip("<>= ") or format(bound.limit, "f")
 
 
+def bound_text(bound: Bound) -> str:
+    """The bound with its comparator: `> 90 %`."""
+    return f"{bound.comparator} {limit_text(bound)}"
+
+
 def unit_of(budget: Budget) -> Dimension:
     """What the figure is told in: a drop relative to the reference is a share of it."""
     return Dimension.SHARE if budget.limit.relative else budget.dimension
 
 
 def quantity(value: Decimal, budget: Budget, rounding: str = ROUND_HALF_EVEN) -> str:
-    """A value in its base unit as text: shares in percent, drops in percentage points, to two decimals."""
+    """A value in its base unit as text: shares in percent, drops in percentage points, short times in us.
+
+    To two decimals, or as many as it takes to tell a figure other than zero from zero.
+    """
     match unit_of(budget):
         case Dimension.SHARE:
             return f"{_short(value * 100, rounding)} %"
         case Dimension.DROP | Dimension.CHANGE:
             return f"{_short(value * 100, rounding)} pp"
+        case Dimension.TIME if 0 < abs(value) < _SHORT_MS:
+            return f"{_short(value * 1000, rounding)} us"
         case Dimension.TIME | Dimension.ENERGY | Dimension.BYTES as unit:
             return f"{_short(value, rounding)} {unit.value}"
         case Dimension.FLAG:
@@ -73,7 +84,10 @@ def percent(share: Decimal | None) -> str:
 
 
 def _short(value: Decimal, rounding: str) -> str:
-    return _plain(value.quantize(_HUNDREDTH, rounding)) if value.is_finite() else str(value)
+    if not value.is_finite():
+        return str(value)
+    decimals = max(_DECIMALS, -value.adjusted()) if value else _DECIMALS
+    return _plain(value.quantize(Decimal(1).scaleb(-decimals), rounding))
 
 
 def _plain(value: Decimal) -> str:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from deployspec.digests import sha256_path
+from deployspec.digests import sha256_json
 from deployspec.ir.artifact import Done
 from deployspec.ir.evidence import CALLS_FOR_PERCENTILE
 from deployspec.measure.quality import Evaluated, measure_quality
 from deployspec.measure.samples import SampleStore
 from deployspec.measure.size import measure_size
 from deployspec.measure.timing import Timed, measurements, time_artifact
+from deployspec.sources.identity import origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,12 +113,21 @@ def _timed(spec: Spec, plan: Plan, each: Made, results: Mapping[str, StepResult]
         lowered=each.artifact.folder,
         runner=each.route.runner,
         artifact=each.artifact.artifact,
-        digest=sha256_path(each.artifact.artifact),
+        digest=_what_is_timed(spec, each, results),
         calls=_calls(each.target),
         time_limit_s=each.target.time_limit_s,
         baseline=baseline,
         baseline_options=options,
     )
+
+
+def _what_is_timed(spec: Spec, each: Made, results: Mapping[str, StepResult]) -> str:
+    """One digest of the artifact with its probe, and of the baseline."""
+    baseline = results.get(each.route.baseline or "")
+    other = baseline.sha256 if isinstance(baseline, Done) else ""
+    if each.route.baseline == "model":
+        other = origins(spec)["model"].sha256
+    return sha256_json([each.artifact.sha256, other])
 
 
 def _baseline(

@@ -89,7 +89,7 @@ def _agreement(spec: Spec, runs: Evaluated) -> Statistic:
         return Share(hits=int((reference == artifact).sum()), n=len(artifact))
     before = np.concatenate(list(finite_rows(_outputs(spec, runs.reference))))
     after = np.concatenate(list(finite_rows(_outputs(spec, runs.artifact))))
-    tolerance = float(spec.task.tolerance if spec.task else 0.01) * float(np.ptp(before))
+    tolerance = float(spec.task.tolerance if spec.task else 0.01) * np.ptp(before, axis=0)
     return Share(hits=int((np.abs(after - before) <= tolerance).all(axis=1).sum()), n=len(after))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
-from deployspec.digests import sha256_json
+from deployspec.digests import sha256_file, sha256_json
 from deployspec.ir.codec import encode
+from deployspec.lanes.program import scripts
 from deployspec.measure.timing import Samples
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class SampleStore:
         """Write the samples in one step, in place of older ones."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(timed, machine)
-        draft = path.with_suffix(".tmp")
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
         draft.write_bytes(samples.as_bytes())
         draft.replace(path)
 
@@ -43,7 +45,7 @@ class SampleStore:
         return samples if timedelta(0) <= age <= timedelta(seconds=max_age_s) else None
 
     def _path(self, timed: Timed, machine: Machine) -> Path:
-        baseline = timed.baseline_options if timed.baseline else None
         runtime = [installed(name) for name in timed.runner.toolchain.distributions]
-        key = sha256_json([timed.digest, timed.runner.script, runtime, timed.calls, baseline, encode(machine)])
+        code = [sha256_file(script) for script in scripts(timed.runner)]
+        key = sha256_json([timed.digest, runtime, code, timed.calls, timed.baseline_options, encode(machine)])
         return self.folder / f"{key}.json"

@@ -68,6 +68,7 @@ def _own(name: str, meaning: str, *, ceiling: bool) -> BudgetKind:
         meaning=meaning,
         needs_split=True,
         needs_labels=True,
+        measured=False,
     )
 
 

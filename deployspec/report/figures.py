@@ -98,7 +98,7 @@ def interval(verdict: Verdict) -> str:
 def limit(verdict: Verdict) -> str:
     """The limit as the spec writes it, with the good band where there is one."""
     text = "true" if verdict.unit == Dimension.FLAG else f"{verdict.comparator} {verdict.limit}"
-    return f"{text} (good {verdict.comparator} {verdict.good})" if verdict.good else text
+    return f"{text} (good {verdict.good})" if verdict.good else text
 
 
 def support(verdict: Verdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report.figures import counted, plain
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.verdict import Verdict
 
-_LISTED = 3
+_LISTED: Final = 3
+
+_WORDS: Final = {
+    Outcome.FAIL: "failed",
+    Outcome.WARN: "warned, which a strict check refuses",
+    Outcome.INCONCLUSIVE: "inconclusive",
+    Outcome.NOT_MEASURED: "not measured",
+}
+"""What may keep a report from being released, the weightiest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +46,10 @@ def headline(report: Report) -> str:
     """Released or not, and why, in one sentence."""
     match report.result:
         case Result.PASSED:
-            return f"RELEASED{_part(report)}: {counted(len(report.verdicts), 'budget')} hold{_reservations(report)}"
-        case Result.FAILED:
-            return f"NOT RELEASED: {_failures(report)}"
-        case Result.UNPROVEN:
-            return f"NOT RELEASED: {_why(report, (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED), 'not proven')}"
+            total = len(report.verdicts)
+            return f"RELEASED{_part(report)}: {counted(total, 'budget')} hold{'s' * (total == 1)}{_reservations(report)}"
+        case Result.FAILED | Result.UNPROVEN:
+            return plain(f"NOT RELEASED: {'; '.join([*_unbuilt(report), *_refused(report)])}")
         case _:
             assert_never(report.result)
 
@@ -100,17 +107,30 @@ def _reservations(report: Report) -> str:
     return f", {' and '.join(told)}" if told else ""
 
 
-def _failures(report: Report) -> str:
-    if any(each.verdict is Outcome.FAIL for each in report.verdicts):
-        return _why(report, (Outcome.FAIL,), "failed")
-    return _why(report, (Outcome.WARN,), "warned, which a strict check refuses")
+def _unbuilt(report: Report) -> list[str]:
+    return [f"{target.name} could not be built" for target in report.targets if target.artifact is None]
 
 
-def _why(report: Report, outcomes: tuple[Outcome, ...], word: str) -> str:
-    concerned = [f"{each.target} {each.budget}" for each in report.verdicts if each.verdict in outcomes]
-    unbuilt = [f"{target.name} could not be built" for target in report.targets if target.artifact is None]
-    listed = ", ".join(concerned[:_LISTED])
-    more = f" and {len(concerned) - _LISTED} more" if len(concerned) > _LISTED else ""
-    total = counted(len(report.verdicts), "budget")
-    told = [f"{len(concerned)} of {total} {word}: {listed}{more}"] if concerned else []
-    return plain("; ".join([*unbuilt, *told]))
+def _refused(report: Report) -> list[str]:
+    """How many budgets ended in each outcome that forbids the release, and the first of them: one phrase, or none."""
+    unbuilt = {target.name for target in report.targets if target.artifact is None}
+    by_outcome: dict[Outcome, list[str]] = {outcome: [] for outcome in _refusing(report)}
+    for each in report.verdicts:
+        follows = each.verdict is Outcome.NOT_MEASURED and each.target in unbuilt  # said already, of the target
+        if each.verdict in by_outcome and not follows:
+            by_outcome[each.verdict].append(f"{each.target} {each.budget}")
+    told = [(len(names), _WORDS[outcome]) for outcome, names in by_outcome.items() if names]
+    if not told:
+        return []
+    (first, word), *others = told
+    counts = [f"{first} of {counted(len(report.verdicts), 'budget')} {word}", *(f"{n} {word}" for n, word in others)]
+    names = [name for group in by_outcome.values() for name in group]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return [f"{', '.join(counts)}: {', '.join(names[:_LISTED])}{more}"]
+
+
+def _refusing(report: Report) -> list[Outcome]:
+    """The outcomes that count against this report; a warning does where it alone made the report fail."""
+    failed = any(each.verdict is Outcome.FAIL for each in report.verdicts)
+    strict = report.result is Result.FAILED and not failed
+    return [outcome for outcome in _WORDS if strict or outcome is not Outcome.WARN]
