@@ -40,6 +40,9 @@ class Lane(Protocol):
 
     evidence: ClassVar[EvidenceClass]
 
+    def prepare(self, runner: Runner) -> None:
+        """Let `runner` get ready beside other work; it may be asked for again."""
+
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The lines that the runner printed, without the closing one. Raises ProgramFailed."""
 
