@@ -5,7 +5,7 @@ Exits 1 when a bar is missed. Seconds differ from machine to machine and from ho
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from checking import again, check
 from claim import COLUMNS, Claim
@@ -19,16 +19,23 @@ def main() -> int:
     """Run what was asked for, print a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=BENCHES, metavar="NAME", help=", ".join(BENCHES))
-    chosen = parser.parse_args().only or BENCHES
-    print(line(COLUMNS))
-    held = [told(claim) for name in chosen for claim in BENCHES[name]()]
+    parser.add_argument("--markdown", action="store_true", help="write a table for the README")
+    asked = parser.parse_args()
+    form = markdown if asked.markdown else line
+    print(form(COLUMNS), *([form(["---"] * len(COLUMNS))] if asked.markdown else []), sep="\n")
+    held = [told(claim, form) for name in asked.only or BENCHES for claim in BENCHES[name]()]
     return 0 if all(held) else 1
 
 
-def told(claim: Claim) -> bool:
+def told(claim: Claim, form: Callable[[Iterable[str]], str]) -> bool:
     """Print the claim; whether it holds."""
-    print(line(claim.row()), flush=True)
+    print(form(claim.row()), flush=True)
     return claim.holds
+
+
+def markdown(cells: Iterable[str]) -> str:
+    """Cells as a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def line(cells: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -195,6 +196,14 @@ def test_a_quantized_file_is_smaller(pictures: Built, target: str) -> None:
     format, scheme, _ = TARGETS[target]
     small, large = (size_bytes(pictures.artifact(name)) for name in (target, f"{format}-float32"))
     assert small < SHRINKS[str(scheme)] * large
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if TARGETS[name][0] == "torchscript"])
+def test_a_torchscript_file_holds_no_path_of_the_machine_that_made_it(pictures: Built, target: str) -> None:
+    with zipfile.ZipFile(pictures.artifact(target)) as archive:
+        members = [archive.read(name) for name in archive.namelist()]
+    assert not [member for member in members if str(Path.cwd()).encode() in member or b"site-packages" in member]
+    assert not [name for name in archive.namelist() if "debug" in name]
 
 
 INSPECT = """
