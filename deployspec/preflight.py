@@ -12,6 +12,7 @@ from deployspec.ir.plan import Action
 from deployspec.judge import SplitSupport, decidable
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
+from deployspec.sources.dataset import refuse_ahead
 from deployspec.sources.identity import origins
 from deployspec.sources.support import class_counts
 
@@ -51,6 +52,13 @@ def _idle_options(spec: Spec, plan: Plan) -> Iterator[Diagnostic]:
                 path=("targets", target.name, name),
                 help="leave it out",
             )
+
+
+def refuse_unfit_data(spec: Spec, plan: Plan) -> None:
+    """Raises DataFault for what `check` would refuse in a split, as far as headers and labels show it."""
+    for step in plan.steps:
+        if step.action is Action.PREPARE:
+            refuse_ahead(spec.folder, spec.model, step.options)
 
 
 def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:

@@ -143,10 +143,8 @@ def _unit_problem(comparator: str, number: Decimal, unit: str, dimension: Dimens
     if unit:
         meant = next((each for each in units if each.casefold() == unit.casefold()), None)
         return f"unit '{unit}' does not fit: {f'perhaps you meant {meant!r}; ' if meant else ''}write {legal}"
-    if "%" in units or "pp" in units:
-        share = next(iter(units))
-        if 0 < abs(number) < 1:
-            return f"the unit is missing: for {number} write {comparator} {_percent(number)} {share}"
+    if dimension in (Dimension.SHARE, Dimension.DROP, Dimension.CHANGE) and 0 < abs(number) < 1:
+        return f"the unit is missing: for {number} write {comparator} {_percent(number)} {next(iter(units))}"
     return f"the unit is missing: write {legal}"
 
 

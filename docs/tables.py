@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from words import KEYS, NOT_MEASURED, OPTIONS, PREDICATE, RESOLVED, STATISTICS
+from words import KEYS, OPTIONS, PREDICATE, RESOLVED, STATISTICS
 
 from deployspec import registry
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
@@ -119,7 +119,7 @@ def _budget(kind: BudgetKind) -> tuple[str, ...]:
         kind.kind.value,
         f"`{kind.measured_from}`",
         f"[{kind.method.value}](judging.md#{kind.method.value})",
-        "no" if kind.name in NOT_MEASURED else "yes",
+        "yes" if kind.measured else "no",
         kind.meaning,
     )
 
@@ -197,7 +197,7 @@ def policies() -> str:
     for name in policy.packaged():
         held = tomllib.loads((policy.FOLDER / f"{name.removeprefix(policy.PACKAGED)}.toml").read_text())
         demanded = "<br>".join(f"`{key}` {_said(each)}" for key, each in held["budgets"].items())
-        lacking = ", ".join(f"`{key}`" for key in held["budgets"] if key in NOT_MEASURED)
+        lacking = ", ".join(f"`{key}`" for key in held["budgets"] if key in BUDGETS and not BUDGETS[key].measured)
         releases = f"no: {lacking} is not measured" if lacking else "yes"
         rows.append((f"`{name}`", held["description"], demanded, releases))
     return table(("policy", "for", "budgets", "can release here"), rows)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
+from deployspec.ir.spec import SPLITS
 
-SPLITS: Final = ("train", "calibration", "tuning", "test", "field")
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+
 WEIGHTS: Final = (".safetensors", ".pt", ".pth")
+"""Best first: safetensors hold nothing but tensors."""
+
+MOST_LABELS: Final = 1000
+"""More different values of y are hardly classes."""
 
 
 @click.command(
@@ -36,70 +48,147 @@ def command(source: str, out: Path) -> None:  # fmt: skip
     Weights beside it and splits in its folder or in data/ (train.npz, calibration.npz, test.npz …) are found by name;
     shapes and classes are read from the test split. What cannot be known is marked EDIT.
     """
-    spec = render(look_around(source), source, out)
+    found = look_around(source)
+    spec = render(found, source, out)
+    _write(out, spec)
+    edits = spec.count("EDIT")
+    click.echo(f"wrote {out}, with {edits} place{'' if edits == 1 else 's'} marked EDIT")
+    for choice in found.choices:
+        click.echo(f"  {choice}")
+    click.echo(f"next: {'edit what is marked, then run' if edits else 'run'}: deployspec validate {out}")
+
+
+def _write(out: Path, spec: str) -> None:
+    """A new file, with its folder. Raises UsageError, also where the file is there."""
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("x", encoding="utf-8") as stream:
             stream.write(spec)
-    except FileExistsError:
-        raise UsageError(f"{out} exists: choose another name with --out, or remove it first") from None
+    except FileExistsError as error:
+        there = error.filename or out
+        raise UsageError(f"{there} exists: choose another name with --out, or remove it first") from None
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {out}: edit what is marked EDIT, then run: deployspec validate {out}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What the test split tells; without one, what is usual."""
+
+    name: str = "input"
+    shape: tuple[int, ...] | None = None
+    dtype: str = "float32"
+    labels: tuple[str, ...] = ()
+    named: bool = False
+    """Whether y holds the labels themselves, which it must not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What was found beside the source."""
+    """What was found beside the source; `choices` says in words what was taken, and what else was there."""
 
     name: str
-    folder: Path
     weights: Path | None
     splits: dict[str, Path]
-    shape: tuple[int, ...] | None
-    dtype: str
-    classes: int | None
+    samples: Samples
+    choices: tuple[str, ...]
 
 
 def look_around(source: str) -> Surroundings:
-    """Weights and splits by their names; shape, dtype and classes from the test split. Raises UsageError."""
-    file = Path(source.partition(":")[0])
-    if not file.exists():
-        raise UsageError(f"{file} does not exist: name a model file, or a callable as file.py:name")
-    folder = file.parent
-    found = {name: path for name in SPLITS for path in _places(folder, name) if path.exists()}
-    shape, dtype, classes = _look_into(found.get("test"))
-    weights = [path for path in sorted(folder.iterdir()) if path.suffix in WEIGHTS] if ":" in source else []
+    """Weights and splits by their names; shape, dtype and classes from the test split.
+
+    Raises UsageError for a source that is not there, DataFault for a test split that cannot be read.
+    """
+    file = _source_file(source)
+    splits = {name: there for name in SPLITS if (there := _places(file.parent, name))}
+    weights = _weights_beside(file) if ":" in source else []
+    samples = _look_into(splits["test"][0]) if "test" in splits else Samples()
     return Surroundings(
         name=file.stem,
-        folder=folder,
         weights=weights[0] if weights else None,
-        splits=found,
-        shape=shape,
-        dtype=dtype,
-        classes=classes,
+        splits={name: there[0] for name, there in splits.items()},
+        samples=samples,
+        choices=tuple(_told({"weights": weights} | splits, samples)),
     )
 
 
+def _source_file(source: str) -> Path:
+    """The file that `source` names, which has its callable as far as reading it tells."""
+    text, colon, name = source.partition(":")
+    file = Path(text)
+    if not file.exists():
+        raise UsageError(f"{file} does not exist: name a model file, or a callable as file.py:name")
+    if file.suffix == ".py":
+        _refuse_unknown(file, name)
+    elif colon:
+        raise UsageError(f"{file} is no Python file: only of those a callable is named, as file.py:name")
+    return file
+
+
+def _refuse_unknown(file: Path, name: str) -> None:
+    from deployspec.sources.names import functions, top_level_names
+
+    defined = ", ".join(functions(file)) or "no function"
+    if not name:
+        raise UsageError(
+            f"{file} is code: name the function that makes the model, as {file}:NAME; it defines {defined}"
+        )
+    names = top_level_names(file)
+    if names is not None and name not in names:
+        raise UsageError(f"{file} has no '{name}': {nearest(name, names) or f'it defines {defined}'}")
+
+
 def _places(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}.npz", folder / "data" / f"{name}.npz"]
+    return [path for path in (folder / "data" / f"{name}.npz", folder / f"{name}.npz") if path.exists()]
 
 
-def _look_into(test: Path | None) -> tuple[tuple[int, ...] | None, str, int | None]:
-    """Shape and dtype of one stored sample, and the number of classes, where the file tells."""
-    if test is None:
-        return None, "float32", None
-    import zipfile
+def _weights_beside(file: Path) -> list[Path]:
+    """Files that may be its weights, the likeliest first: by kind, then those of its own name."""
+    found = [path for path in file.parent.iterdir() if path.suffix in WEIGHTS]
+    return sorted(found, key=lambda path: (WEIGHTS.index(path.suffix), path.stem != file.stem, path.name))
 
-    import numpy as np
 
+def _told(found: dict[str, list[Path]], samples: Samples) -> Iterator[str]:
+    for what, (taken, *rest) in ((what, there) for what, there in found.items() if there):
+        yield f"{what}: {taken}" + (f", and not {', '.join(map(str, rest))}" if rest else "")
+    if samples.named:
+        yield "y holds the labels themselves: store each one's place in [task] labels, counted from 0, instead"
+
+
+def _look_into(test: Path) -> Samples:
+    """Name, shape and dtype of the samples as they are stored, and the labels, where the file tells."""
+    from deployspec.sources.readers import read_ahead
+
+    held = [name for name in _arrays(test) if name != "y"]
+    stored = held[0] if held and "x" not in held else "x"
+    ahead = read_ahead(test.parent, test.name, (stored,))
+    assert ahead is not None, "an .npz is no code"
+    y, x = ahead.columns.get("y"), ahead.columns[stored]
+    return Samples(
+        name="input" if stored == "x" else stored,
+        shape=x.shape[1:],
+        dtype=str(x.dtype),
+        labels=_labels(y) if y is not None and y.ndim == 1 else (),
+        named=y is not None and y.dtype.kind in "US",
+    )
+
+
+def _arrays(test: Path) -> list[str]:
+    """The archive's arrays by name; none where it is no archive, which its reader says better."""
     try:
-        with np.load(test, allow_pickle=False) as split:
-            samples = split["x"] if "x" in split.files else None
-            labels = split["y"] if "y" in split.files else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{test} cannot be read: {error}") from None
-    classes = int(labels.max()) + 1 if labels is not None and labels.dtype.kind in "iu" and labels.ndim == 1 else None
-    return (None, "float32", classes) if samples is None else (samples.shape[1:], str(samples.dtype), classes)
+        with zipfile.ZipFile(test) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def _labels(y: np.ndarray) -> tuple[str, ...]:
+    """Labels in sorted order where y holds them, else the numbers up to the largest; none where y is not classes."""
+    if y.dtype.kind in "US":
+        found: Sequence[object] = sorted(set(y.astype("U").tolist()))
+    else:
+        found = range(int(y.max(initial=-1)) + 1 if y.dtype.kind in "iu" else 0)
+    return tuple(map(str, found)) if len(found) <= MOST_LABELS else ()
 
 
 def render(found: Surroundings, source: str, out: Path) -> str:
@@ -135,27 +224,28 @@ source  = "{_relative(Path(file), out)}{colon}{callable_name}"
 
 
 def _input(found: Surroundings) -> str:
-    stored = found.shape or (3, 224, 224)
+    samples = found.samples
+    stored = samples.shape or (3, 224, 224)
     channels_last = len(stored) == 3 and stored[-1] in (1, 3)
     shape = (stored[-1], *stored[:-1]) if channels_last else stored
-    note = "" if found.shape else "  # EDIT: the model's own shape"
-    dtype = "float32" if found.dtype in ("uint8", "float64") else found.dtype
+    note = "" if samples.shape else "  # EDIT: the model's own shape"
+    dtype = "float32" if samples.dtype in ("uint8", "float64") else samples.dtype
     return f"""\
 [[model.inputs]]
-name  = "input"
+name  = {_quoted(samples.name)}
 shape = ["batch", {", ".join(map(str, shape))}]{note}
 dtype = "{dtype}"
-{_preprocess(found, channels_last=channels_last)}
+{_preprocess(samples, channels_last=channels_last)}
 [[model.outputs]]
 name = "logits"
 kind = "logits"  # logits | probabilities | values
 """
 
 
-def _preprocess(found: Surroundings, *, channels_last: bool) -> str:
+def _preprocess(samples: Samples, *, channels_last: bool) -> str:
     """How stored samples become the model's: needed for bytes, and for channels that come last."""
-    steps = {"scale": "0.00392156862745098"} if found.dtype == "uint8" else {}
-    steps |= {"layout": '"nhwc"'} if channels_last and found.shape else {}
+    steps = {"scale": "0.00392156862745098"} if samples.dtype == "uint8" else {}
+    steps |= {"layout": '"nhwc"'} if channels_last and samples.shape else {}
     if not steps:
         return ""
     listed = ", ".join(f"{key} = {value}" for key, value in steps.items())
@@ -163,13 +253,21 @@ def _preprocess(found: Surroundings, *, channels_last: bool) -> str:
 
 
 def _task(found: Surroundings) -> str:
-    labels = ", ".join(f'"{label}"' for label in range(found.classes or 2))
+    samples = found.samples
+    labels = ", ".join(map(_quoted, samples.labels or ("0", "1")))
     note = "  # EDIT: the classes' names, in the order of the outputs"
+    if samples.named:
+        note = "  # EDIT: in the order of the outputs; y must hold their places, counted from 0"
     return f"""\
 [task]
 kind   = "classification"
 labels = [{labels}]{note}
 """
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; JSON's escapes are TOML's too."""
+    return json.dumps(text)
 
 
 def _data(found: Surroundings, out: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Keys, Task
 from deployspec.parse import budgets, paths
+from deployspec.sources.names import functions, top_level_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,21 +134,35 @@ READABLE: Final = ".npz, a pair of .npy files, module.py:callable"
 
 
 def check_files(document: Document, folder: Path, root: Path, faults: Faults) -> None:
-    """Every file that the spec names is inside the project; those that the model is made of exist."""
+    """Every file that the spec names is inside the project; those of the model exist; code has what is called in it."""
     model = document.model
     if model is not None:
-        _must_exist(paths.file_part(model.source), folder, root, ("model", "source"), faults)
+        file = _must_exist(paths.file_part(model.source), folder, root, ("model", "source"), faults)
+        _must_define(model.source, file, ("model", "source"), faults)
         if model.weights is not None:
             _must_exist(model.weights, folder, root, ("model", "weights"), faults)
     for name, metric in document.metrics.items():
-        _must_exist(paths.file_part(metric.source), folder, root, ("metrics", name, "source"), faults)
+        file = _must_exist(paths.file_part(metric.source), folder, root, ("metrics", name, "source"), faults)
+        _must_define(metric.source, file, ("metrics", name, "source"), faults)
     _check_splits(document.data, folder, root, faults)
 
 
-def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> None:
+def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> Path | None:
     found = paths.check_path(text, folder, root, path, faults)
     if found is not None and not found.exists():
         faults.at_value("missing-file", f"'{text}' does not exist", path, "paths are relative to the spec")
+    return found
+
+
+def _must_define(text: str, file: Path | None, path: KeyPath, faults: Faults) -> None:
+    """The callable that `text` names is one of `file`'s top level, as far as reading the file tells."""
+    name = text.removeprefix(paths.file_part(text)).removeprefix(":")
+    if not name or file is None or not file.is_file():
+        return
+    names = top_level_names(file)
+    if names is not None and name not in names:
+        help = nearest(name, names) or f"it defines {', '.join(functions(file)[:20]) or 'nothing'}"
+        faults.at_value("unknown-callable", f"'{paths.file_part(text)}' has no '{name}' at its top level", path, help)
 
 
 def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
@@ -157,6 +172,7 @@ def _check_splits(data: Data, folder: Path, root: Path, faults: Faults) -> None:
         file = paths.check_path(paths.file_part(text), folder, root, path, faults)
         if file is None:
             continue
+        _must_define(text, file, path, faults)
         if not text.endswith((".npz", ".npy")) and text == paths.file_part(text):
             message = f"'{text}' is of no kind that this version reads"
             faults.at_value("not-in-this-version", message, path, f"available: {READABLE}")

@@ -34,7 +34,7 @@ def check_path(text: str, folder: Path, root: Path, path: KeyPath, faults: Fault
     resolved = None
     problem = _shape_problem(text)
     if not problem:
-        resolved, problem = _resolve(folder / text, root)
+        resolved, problem = _resolve(text, folder, root)
     if resolved is not None:
         return resolved
     faults.at_value("bad-path", problem, path, "paths are relative to the spec and stay inside the project")
@@ -49,16 +49,24 @@ def _shape_problem(text: str) -> str:
     return ""
 
 
-def _resolve(path: Path, root: Path) -> tuple[Path | None, str]:
+def _resolve(text: str, folder: Path, root: Path) -> tuple[Path | None, str]:
     """The path with its links followed, or the reason why it may not be used."""
+    path = folder / text
     try:
         resolved = path.resolve()
         if not resolved.is_relative_to(root):
             how = "is a link that leads" if path.is_symlink() else "leads"
-            return None, f"'{path.name}' {how} out of the project"
+            return None, f"'{text}' {how} out of the project, {_described(root)}"
         mode = resolved.stat().st_mode if resolved.exists() else stat.S_IFREG
     except (OSError, RuntimeError, ValueError):
         return None, "this path cannot be followed: too long, a loop of links, or not permitted"
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return None, f"'{path.name}' is neither a regular file nor a folder"
+        return None, f"'{text}' is neither a regular file nor a folder"
     return resolved, ""
+
+
+def _described(root: Path) -> str:
+    """Which folder the project is, and why."""
+    marker = next((each for each in _ROOT_MARKERS if (root / each).exists()), None)
+    why = f"which holds {marker}" if marker else f"the spec's own, as no {' or '.join(_ROOT_MARKERS)} lies above it"
+    return f"the folder '{root.name or root}' ({why})"

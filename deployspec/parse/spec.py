@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from deployspec.diagnostics import At, Diagnostic, Severity
 from deployspec.digests import sha256_bytes, sha256_path
 from deployspec.errors import DigestMismatch
 from deployspec.ir.spec import Model, Spec, Target
@@ -256,32 +255,6 @@ def _valid_s(document: Document, faults: Faults) -> int | None:
     except QuantityError as error:
         faults.at_value("bad-duration", str(error), ("report", "valid"), 'e.g. "90 d"')
         return None
-
-
-def missing_data(spec: Spec) -> tuple[Diagnostic, ...]:
-    """Splits whose files are not there, as errors: nothing can be planned or checked without them."""
-    return tuple(_missing(spec, Severity.ERROR))
-
-
-def notes(spec: Spec) -> tuple[Diagnostic, ...]:
-    """What `validate` says and does not fail for: data may live elsewhere."""
-    return tuple(_missing(spec, Severity.NOTE))
-
-
-def _missing(spec: Spec, severity: Severity) -> list[Diagnostic]:
-    return [
-        Diagnostic(
-            code="missing-data",
-            message=f"the {split} split '{text}' is not there",
-            file=spec.path,
-            path=path,
-            at=At.VALUE,
-            help="check and plan need it",
-            severity=severity,
-        )
-        for split, path, text in meaning.split_files(spec.data)
-        if not (spec.folder / paths.file_part(text)).exists()
-    ]
 
 
 def check_pin(spec: Spec) -> None:

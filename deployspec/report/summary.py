@@ -47,7 +47,8 @@ def headline(report: Report) -> str:
     match report.result:
         case Result.PASSED:
             total = len(report.verdicts)
-            return f"RELEASED{_part(report)}: {counted(total, 'budget')} hold{'s' * (total == 1)}{_reservations(report)}"
+            hold = f"{counted(total, 'budget')} {'holds' if total == 1 else 'hold'}"
+            return f"RELEASED{_part(report)}: {hold}{_reservations(report)}"
         case Result.FAILED | Result.UNPROVEN:
             return plain(f"NOT RELEASED: {'; '.join([*_unbuilt(report), *_refused(report)])}")
         case _:

@@ -133,7 +133,7 @@ def _perform_and_exit(write_end: int, runner: Runner, job: dict[str, Any], task:
         answer = _TASKS[task["task"]](runner.load, job, task)
     except BaseException as error:  # noqa: BLE001, RUF100 - whatever it is, it is this repetition's answer
         traceback.print_exc()
-        answer = {"error": f"{type(error).__name__}: {error}"}
+        answer = {"error": str(error) if hasattr(error, "tells_all") else f"{type(error).__name__}: {error}"}
     with os.fdopen(write_end, "wb") as pipe:
         pipe.write(json.dumps(answer).encode())
     os._exit(0)

@@ -12,7 +12,7 @@ import numpy as np
 from deployspec.errors import DataFault
 from deployspec.ir.budget import Task
 from deployspec.runners.protocol import Writer
-from deployspec.sources.readers import Batch, read_batches
+from deployspec.sources.readers import Batch, read_ahead, read_batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,22 +31,44 @@ def prepare(job: Job) -> dict[str, Any]:
     dtype that does not fit, NaN, a label out of range, or a y that is missing.
     """
     options, names = job.options, tuple(each.name for each in job.model.inputs)
-    value = options["value"] if isinstance(options["value"], str) else tuple(options["value"])
     checker = _Checker(job.model, options)
     columns: dict[str, Writer] = {}
     try:
-        for batch in read_batches(job.inputs["data"], value, names):
+        for batch in read_batches(job.inputs["data"], _split_value(options), names):
             _append(columns, checker.check(batch), job.out, options["split"])
     finally:
         lengths = {name: column.close() for name, column in columns.items()}
     samples = lengths.get(names[0], 0)
-    if not samples:
-        raise DataFault(f"data.{options['split']} is empty: {value}")
-    if options["labelled"] and "y" not in lengths:
-        raise DataFault(f"data.{options['split']} has no y, which budgets on it need: {value}")
+    _refuse_lack(options, samples, labelled="y" in lengths)
     if lengths.get("y", samples) != samples:
         raise DataFault(f"data.{options['split']}: {lengths['y']} of its {samples} samples have y; all must, or none")
     return {"samples": samples, "labelled": "y" in columns, "out_of_range": checker.out_of_range}
+
+
+def refuse_ahead(folder: Path, model: Model, options: dict[str, Any]) -> None:
+    """Refuse, in the words of `prepare`, what headers and labels show without a sample being read.
+
+    Takes the options of `prepare`. Raises DataFault. A split that code yields is left for `prepare`, and so is NaN.
+    """
+    ahead = read_ahead(folder, _split_value(options), tuple(each.name for each in model.inputs))
+    if ahead is not None:
+        _refuse_lack(options, ahead.samples, labelled="y" in ahead.columns)
+        _Checker(model, options).check(ahead.columns)
+
+
+def _split_value(options: dict[str, Any]) -> str | tuple[str, str]:
+    value = options["value"]
+    return value if isinstance(value, str) else (value[0], value[1])
+
+
+def _refuse_lack(options: dict[str, Any], samples: int, *, labelled: bool) -> None:
+    if not samples:
+        raise DataFault(f"data.{options['split']} is empty: {_split_value(options)}")
+    if options["labelled"] and not labelled:
+        raise DataFault(
+            f"data.{options['split']} has no y, which budgets on it need: {_split_value(options)}; "
+            "save the labels beside the samples, as 'y'"
+        )
 
 
 def _append(columns: dict[str, Writer], ready: Batch, out: Path, split: str) -> None:
@@ -131,6 +153,8 @@ class _Checker:
                 self._refuse(_rows_with(~np.isin(stored, (0, 1))), "y is neither 0 nor 1")
                 return stored.astype(np.int64)
             case _:
+                if stored.dtype.kind not in "fiub":
+                    raise DataFault(f"data.{self._split}: y holds {stored.dtype}, which are no numbers")
                 values = stored.astype(np.float64)
                 self._refuse(_rows_with(~np.isfinite(values)), "y is NaN or infinite")
                 return values
@@ -138,11 +162,16 @@ class _Checker:
     def _class_labels(self, stored: np.ndarray) -> np.ndarray:
         if stored.ndim != 1 or stored.dtype.kind not in "iub":
             raise DataFault(
-                f"data.{self._split}: y must be (n,) of class indices, it is {stored.dtype}{list(stored.shape)}"
+                f"data.{self._split}: y must be (n,) of class indices, it is {stored.dtype}{list(stored.shape)}: "
+                + _as_indices(stored)
             )
+        if not self._classes:
+            raise DataFault(f"data.{self._split} has class labels and [task] names no classes: add labels = […] to it")
         labels = stored.astype(np.int64)
         outside = (labels < 0) | (labels >= self._classes)
-        self._refuse(outside, f"y is not one of the {self._classes} classes (0 to {self._classes - 1})")
+        # The stored ones: an unsigned label may be too large for int64.
+        values = ", ".join(map(str, dict.fromkeys(stored[outside].tolist()[:SHOWN_ROWS])))
+        self._refuse(outside, f"y is {values}, not one of the {self._classes} classes (0 to {self._classes - 1})")
         return labels
 
     def _refuse(self, bad: np.ndarray | np.bool, what: str) -> None:
@@ -151,6 +180,17 @@ class _Checker:
             shown = ", ".join(str(self._seen + row) for row in rows[:SHOWN_ROWS])
             more = f" and {len(rows) - SHOWN_ROWS} more near there" if len(rows) > SHOWN_ROWS else ""
             raise DataFault(f"data.{self._split}: {what}, at sample {shown}{more}")
+
+
+def _as_indices(stored: np.ndarray) -> str:
+    """How labels stored in another way become indices."""
+    if stored.ndim == 2 and stored.shape[1] > 1:
+        return "save the column of each row's class, y.argmax(1)"
+    if stored.ndim > 1:
+        return "save them flat, y.reshape(-1)"
+    if stored.dtype.kind == "f":
+        return 'save y.astype("int64")'
+    return "save each label's place in [task] labels, counted from 0"
 
 
 def _rows_with(flags: np.ndarray) -> np.ndarray:
@@ -171,9 +211,9 @@ def _preprocess(declared: Input, stored: np.ndarray, *, channels_last: bool) -> 
     if steps.std:
         values /= _per_channel(steps.std, values, channel)
     if layout == "nhwc" and not channels_last:
-        values = np.moveaxis(values, -1, 1)
+        values = np.moveaxis(values, channel, min(1, values.ndim - 1))
     elif layout == "nchw" and channels_last:
-        values = np.moveaxis(values, 1, -1)
+        values = np.moveaxis(values, channel, -1)
     return np.ascontiguousarray(values)
 
 

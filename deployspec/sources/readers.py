@@ -10,8 +10,10 @@ import importlib.util
 import sys
 import zipfile
 import zlib
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 
@@ -20,7 +22,6 @@ from deployspec.runners.protocol import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
 BATCH_BYTES: Final = 4 << 20
@@ -32,57 +33,71 @@ Batch = dict[str, np.ndarray]
 """Rows of some samples: one array per input name, and "y" where the split has labels."""
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What a split's file tells without its samples."""
+
+    samples: int
+    columns: Batch
+    """Of each input no row, in the stored shape and dtype; y whole, where there is one."""
+
+
 def read_batches(folder: Path, split: str | tuple[str, str], names: tuple[str, ...]) -> Iterator[Batch]:
     """The split's batches; `names` are the model's inputs. Raises DataFault with the file and the reason."""
-    if not isinstance(split, str):
-        yield from _npy_pair([folder / each for each in split], names)
-    elif ":" in split:
+    if _is_code(split):
         yield from _callable(folder, split, names)
-    elif split.endswith(".npz"):
-        yield from _npz(folder / split, names)
     else:
-        raise DataFault(f"{split}: this version reads .npz, a pair of .npy files, or module.py:callable")
+        with _opened(folder, split, names) as columns:
+            yield from _batches(columns)
 
 
-def read_labels(folder: Path, split: str | tuple[str, str]) -> np.ndarray | None:
-    """The split's y, without its samples; None where it has none, or where only its code would tell."""
-    if not isinstance(split, str):
-        path, member = folder / split[1], None
-    elif split.endswith(".npz"):
-        path, member = folder / split, "y"
-    else:
+def read_ahead(folder: Path, split: str | tuple[str, str], names: tuple[str, ...]) -> Ahead | None:
+    """The split's headers and its labels; None where only running its code would tell. Raises DataFault."""
+    if _is_code(split):
         return None
+    with _opened(folder, split, names) as columns:
+        known = {name: column.read(column.length if name == "y" else 0) for name, column in columns.items()}
+        return Ahead(columns[names[0]].length, known)
+
+
+def _is_code(split: str | tuple[str, str]) -> TypeGuard[str]:
+    return isinstance(split, str) and ":" in split
+
+
+@contextmanager
+def _opened(folder: Path, split: str | tuple[str, str], names: tuple[str, ...]) -> Iterator[dict[str, _Column]]:
+    """The columns of a file, or of a pair; whatever is wrong with its bytes is a DataFault."""
+    said = split if isinstance(split, str) else " with ".join(Path(each).name for each in split)
     try:
-        if member is None:
-            return np.asarray(np.load(path, allow_pickle=False))
-        with np.load(path, allow_pickle=False) as archive:
-            return np.asarray(archive[member]) if member in archive.files else None
+        with ExitStack() as opened:
+            streams = _streams(folder, split, names, opened)
+            yield _columns(said, streams)
+    except zipfile.BadZipFile as error:
+        raise DataFault(f"{said} is not a whole .npz file: write it with numpy.savez") from error
     except _UNREADABLE as error:
-        raise DataFault(f"{path.name} cannot be read: {error}") from error
+        raise DataFault(f"{said} cannot be read: {error}") from error
 
 
-def _npz(path: Path, names: tuple[str, ...]) -> Iterator[Batch]:
-    try:
-        with zipfile.ZipFile(path) as archive, ExitStack() as opened:
-            members = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
-            keys = _keys(path, members, names)
-            streams = {name: opened.enter_context(archive.open(f"{key}.npy")) for name, key in keys.items()}
-            yield from _zip_columns(path, streams)
-    except _UNREADABLE as error:
-        raise DataFault(f"{path.name} cannot be read: {error}") from error
+def _streams(
+    folder: Path, split: str | tuple[str, str], names: tuple[str, ...], opened: ExitStack
+) -> dict[str, IO[bytes]]:
+    """For each input, and y, the .npy that holds it, open for as long as `opened` is."""
+    if not isinstance(split, str):
+        if len(names) != 1:
+            raise DataFault("a pair of .npy files holds one input and y: write an .npz with the inputs' names")
+        return {
+            name: opened.enter_context((folder / each).open("rb"))
+            for name, each in zip((*names, "y"), split, strict=True)
+        }
+    if not split.endswith(".npz"):
+        raise DataFault(f"{split}: this version reads .npz, a pair of .npy files, or module.py:callable")
+    archive = opened.enter_context(zipfile.ZipFile(folder / split))
+    members = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
+    keys = _keys(split, members, names)
+    return {name: opened.enter_context(archive.open(f"{key}.npy")) for name, key in keys.items()}
 
 
-def _npy_pair(paths: list[Path], names: tuple[str, ...]) -> Iterator[Batch]:
-    if len(names) != 1:
-        raise DataFault("a pair of .npy files holds one input and y: write an .npz with the inputs' names")
-    try:
-        with paths[0].open("rb") as samples, paths[1].open("rb") as labels:
-            yield from _zip_columns(paths[0], {names[0]: samples, "y": labels})
-    except _UNREADABLE as error:
-        raise DataFault(f"{paths[0].name} with {paths[1].name} cannot be read: {error}") from error
-
-
-def _keys(path: Path, members: set[str], names: tuple[str, ...]) -> dict[str, str]:
+def _keys(file: str, members: set[str], names: tuple[str, ...]) -> dict[str, str]:
     """For each input, and y, the member of the archive that holds it."""
     keys = {name: name for name in names if name in members}
     if len(names) == 1 and not keys and "x" in members:
@@ -90,18 +105,24 @@ def _keys(path: Path, members: set[str], names: tuple[str, ...]) -> dict[str, st
     missing = [name for name in names if name not in keys]
     if missing:
         held = ", ".join(sorted(members)) or "nothing"
-        raise DataFault(f"{path.name} has no array '{missing[0]}'; it holds {held}")
+        advice = "call the samples so, or x" if len(names) == 1 else "call each input's samples by its name"
+        raise DataFault(f"{file} has no array '{missing[0]}'; it holds {held}: {advice}, and the labels y")
     return keys | ({"y": "y"} if "y" in members else {})
 
 
-def _zip_columns(path: Path, streams: dict[str, Any]) -> Iterator[Batch]:
+def _columns(file: str, streams: dict[str, IO[bytes]]) -> dict[str, _Column]:
+    """A column of each stream, all of one length."""
     columns = {name: _Column(name, stream) for name, stream in streams.items()}
     lengths = {name: column.length for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise DataFault(f"{path.name}: the arrays hold different numbers of samples: {said}")
+        raise DataFault(f"{file}: the arrays hold different numbers of samples: {said}")
+    return columns
+
+
+def _batches(columns: dict[str, _Column]) -> Iterator[Batch]:
     rows = max(1, BATCH_BYTES // max(1, *(column.row_bytes for column in columns.values())))
-    total = next(iter(lengths.values()))
+    total = next(iter(columns.values())).length
     for start in range(0, total, rows):
         yield {name: column.read(min(rows, total - start)) for name, column in columns.items()}
 
@@ -113,7 +134,8 @@ class _Column:
         self._stream = stream
         shape, fortran, self._dtype = read_header(stream)
         if self._dtype.hasobject:
-            raise ValueError(f"array '{name}' holds Python objects; save numbers only")
+            advice = 'each label as an index, with astype("int64")' if name == "y" else "numbers only"
+            raise ValueError(f"array '{name}' holds Python objects; save {advice}")
         if not shape:
             raise ValueError(f"array '{name}' is a single number; it must have one row per sample")
         if fortran:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deployspec.ir.budget import CLASSIFIED
-from deployspec.sources.readers import read_labels
+from deployspec.sources.readers import read_ahead
 
 if TYPE_CHECKING:
     from deployspec.ir.spec import Spec
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def class_counts(spec: Spec, split: str) -> dict[str, int] | None:
     """Samples of each class label in a split; None where only running code would tell, or there are no classes.
 
-    Labels out of range are left out here: preparing the split refuses them.
+    Labels out of range are left out here: `dataset.refuse_ahead` names them. Raises DataFault for a broken file.
     """
     value = spec.data.splits().get(split)
     if value is None or spec.task is None or spec.task.task not in CLASSIFIED:
         return None
-    labels = read_labels(spec.folder, value)
+    ahead = read_ahead(spec.folder, value, tuple(each.name for each in spec.model.inputs))
+    labels = ahead.columns.get("y") if ahead else None
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iub":
         return None
     inside = labels[(labels >= 0) & (labels < len(spec.task.labels))]

@@ -17,17 +17,12 @@ if TYPE_CHECKING:
 
 def open_module(job: Job) -> torch.nn.Module:
     """The module of the job's role "model". Raises SourceFault when the callable raises or the weights do not fit."""
-    from deployspec.runners.eager import load_module
+    from deployspec.runners.eager import ModelFault, load_module
 
-    model = job.model
     try:
-        return load_module(str(job.inputs["model"]), model.source, model.weights)
-    except Exception as error:
-        raise SourceFault(
-            f"the model could not be opened: {model.source}"
-            + (f" with {model.weights}" if model.weights else "")
-            + f": {type(error).__name__}: {error}\n  run the callable by itself, or check that the weights are its own"
-        ) from error
+        return load_module(str(job.inputs["model"]), job.model.source, job.model.weights)
+    except ModelFault as error:
+        raise SourceFault(f"the model could not be opened: {error}") from error
 
 
 def calibration_samples(job: Job) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -42,11 +37,14 @@ def calibration_samples(job: Job) -> Iterator[tuple[torch.Tensor, ...]]:
 
 
 def answers(module: torch.nn.Module, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """The module's outputs for `inputs`, one sample at a time, stacked again."""
+    """The module's outputs for `inputs`, one sample at a time, stacked again. Raises SourceFault for no tensors."""
     import numpy
 
-    from deployspec.runners.eager import torch_run
+    from deployspec.runners.eager import ModelFault, torch_run
 
     run = torch_run(module)
-    rows = [run([array[i : i + 1] for array in inputs]) for i in range(len(inputs[0]))]
+    try:
+        rows = [run([array[i : i + 1] for array in inputs]) for i in range(len(inputs[0]))]
+    except ModelFault as error:
+        raise SourceFault(str(error)) from error
     return [numpy.concatenate(column) for column in zip(*rows, strict=True)]

@@ -115,9 +115,10 @@ def lower_float32(job: Job) -> dict[str, Any]:
     from deployspec.sources.torch_module import answers, open_module
 
     module, inputs = open_module(job), probe_inputs(job)
+    answered = answers(module, inputs)  # first: what is no tensor is told more plainly than converting does
     shipped, axes = _in_layout(job, module, inputs)
     content = _convert(shipped, _example(inputs, axes))
-    return _finish(job, content, inputs, answers(module, inputs), axes)
+    return _finish(job, content, inputs, answered, axes)
 
 
 def lower_int8(job: Job) -> dict[str, Any]:

@@ -150,6 +150,7 @@ def _finish(
     from deployspec.contract import record
     from deployspec.sources.torch_module import answers
 
+    answered = answers(module, inputs)  # first: what is no tensor is told more plainly than tracing does
     example = tuple(torch.from_numpy(each[:1]) for each in inputs)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -160,7 +161,7 @@ def _finish(
         buffer = io.BytesIO()
         torch.jit.save(frozen, buffer)
     _write_without_paths(buffer, job.artifact / f"{job.model.name}.ts.pt")
-    record(job, inputs, answers(module, inputs), options={"engine": engine} if engine else {})
+    record(job, inputs, answered, options={"engine": engine} if engine else {})
     return {}
 
 

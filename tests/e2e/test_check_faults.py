@@ -117,10 +117,10 @@ def cut(project: Project) -> None:
 
 DATA: dict[str, tuple[Callable[[Project], None], str]] = {
     "nan": (with_nan, "data.test: NaN in input 'x', at sample 7, 9"),
-    "label": (split_of(x=X, y=Y + 1), "data.test: y is not one of the 3 classes (0 to 2), at sample 2, 5, 8, 11, 14 "),
+    "label": (split_of(x=X, y=Y + 1), "data.test: y is 3, not one of the 3 classes (0 to 2), at sample 2, 5, 8, 11, "),
     "empty": (split_of(x=X[:0], y=Y[:0]), "data.test is empty: test.npz"),
     "shape": (split_of(x=X[:, :3], y=Y), "data.test: samples of input 'x' have shape [3], the spec declares [4]"),
-    "cut": (cut, "test.npz cannot be read: "),
+    "cut": (cut, "test.npz is not a whole .npz file: "),
     "import": (loaded_by("raise OSError('no disk')\ndef it(): ..."), "load.py:it raised OSError: no disk"),
     "call": (loaded_by("def it():\n    yield np.zeros((1, 4), 'f4'), [0]\n    raise OSError('gone')"),
              "load.py:it raised OSError: gone"),
@@ -164,18 +164,23 @@ def of_another_model(project: Project) -> None:
     save_file({"weight": np.zeros((3, 5), np.float32)}, project.folder / "net.safetensors")
 
 
-OPENED, RAN = "the model could not be opened: net.py:build", "the reference, net.py:build, could not be run: "
+OPENED = "(the model could not be opened|the reference, net.py:build, could not be run): "
+RAN = "the reference, net.py:build, could not be run: "
 MODULE = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        {}\nbuild = Net\n"
 
 MODELS: dict[str, tuple[Callable[[Project], None], str]] = {
-    "corrupt weights": (corrupt, f"({OPENED} with net.safetensors: SafetensorError|{RAN}SafetensorError): "),
+    "corrupt weights": (corrupt, f"{OPENED}net.safetensors is not a whole safetensors file: "),
     "foreign weights": (
         of_another_model,
-        f"({OPENED} with net.safetensors: |{RAN})RuntimeError: Error\\(s\\) in loading",
+        OPENED + r"net.safetensors does not fit the model: it lacks bias; weight is \[3, 5\] and the model's \[3, 4\]",
     ),
-    "import": (net("raise OSError('no licence')"), f"({OPENED}: |{RAN})OSError: no licence"),
-    "call": (net("def build():\n    raise OSError('no licence')"), f"({OPENED}: |{RAN})OSError: no licence"),
-    "missing": (net("def make(): ..."), f"({OPENED}: |{RAN})AttributeError: .*'build'"),
+    "import": (net("raise OSError('no licence')\ndef build(): ..."), f"{OPENED}net.py:1: OSError: no licence"),
+    "call": (net("def build():\n    raise OSError('no licence')"), f"{OPENED}net.py:2 in build: OSError: no licence"),
+    "missing": (net("from math import *"), f"{OPENED}net.py has no 'build'"),
+    "a dict": (
+        net(MODULE.format("return {'logits': x}")),
+        f"({RAN})?the model's forward returned a dict: return a tensor or a tuple of tensors",
+    ),
     "killed": (net("import os\ndef build():\n    os.kill(os.getpid(), 9)"), f"{RAN}killed by SIGKILL"),
     "shape": (net(NET.replace("(4, 3)", "(5, 3)")), f"{RAN}RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
     "outputs": (net(MODULE.format("return x, x")), "the model gives 2 outputs and the spec declares 1: write one "),
@@ -268,3 +273,15 @@ def test_the_sound_project_is_the_one_that_the_others_mend_to(project: Project, 
     ended = check(project)
     assert ended.code == 0
     assert len(ended.steps) == 4
+
+
+@pytest.mark.parametrize("name", ["label", "empty", "shape", "cut"])
+def test_plan_refuses_in_the_words_of_check_what_needs_no_scan(
+    name: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm, said = DATA[name]
+    harm(project)
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(project.spec)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")

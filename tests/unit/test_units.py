@@ -49,6 +49,25 @@ def test_what_is_no_limit_is_refused(text: str, dimension: Dimension) -> None:
         parse_bound(text, dimension)
 
 
+@pytest.mark.parametrize(
+    ("text", "dimension", "said"),
+    [
+        ("< 20 mb", Dimension.BYTES, "unit 'mb' does not fit: perhaps you meant 'MB'; write B or kB"),
+        ("< 20 ms", Dimension.BYTES, "unit 'ms' does not fit: write B or kB"),
+        (">= 0.8", Dimension.SHARE, "the unit is missing: for 0.8 write >= 80 %"),
+        (">= 0.995", Dimension.SHARE, "the unit is missing: for 0.995 write >= 99.5 %"),
+        ("< 0.02", Dimension.DROP, "the unit is missing: for 0.02 write < 2 pp"),
+        (">= 80", Dimension.SHARE, "the unit is missing: write %"),
+        ("< 0.5", Dimension.TIME, "the unit is missing: write us or ms"),
+        ("< 3 %", Dimension.NUMBER, "unit '%' does not fit: write a bare number"),
+    ],
+)
+def test_a_wrong_unit_is_told_with_what_was_likely_meant(text: str, dimension: Dimension, said: str) -> None:
+    with pytest.raises(QuantityError) as refused:
+        parse_bound(text, dimension)
+    assert str(refused.value).startswith(said)
+
+
 def test_percent_of_a_drop_is_relative_and_percentage_points_are_not() -> None:
     assert parse_bound("< 2 %", Dimension.DROP).relative
     assert not parse_bound("< 2 pp", Dimension.DROP).relative

@@ -86,7 +86,7 @@ def test_two_bands() -> None:
     outcomes = {size: verdict(banded, size_of(size * 1_000_000)).verdict for size in (19, 20, 99, 100)}
     assert list(outcomes.values()) == [Outcome.PASS, Outcome.WARN, Outcome.WARN, Outcome.FAIL]
     found = verdict(banded, size_of(50_000_000))
-    assert (found.good, found.limit) == ("20 MB", "100 MB")
+    assert (found.good, found.limit) == ("< 20 MB", "100 MB")
     assert "not proven within 20 MB" in found.reason
 
 
@@ -167,7 +167,27 @@ def test_a_metric_of_the_specs_own_is_not_measured_here() -> None:
     own = Budget(metric="wer", limit=Bound(Comparator.LT, Decimal("0.1"), text="< 0.1"))
     found = verdict(own, [])
     assert found.verdict is Outcome.NOT_MEASURED
-    assert "a metric of the spec's own" in found.reason
+    assert found.reason == "wer: not measured in this version"
+
+
+def test_absence_tells_what_this_version_lacks_from_what_went_wrong() -> None:
+    reasons = [verdict(each, []).reason for each in (budget("energy", "< 5 mJ"), LATENCY)]
+    assert reasons == ["energy: not measured in this version", "latency p95: nothing measured it"]
+
+
+def test_no_reason_tells_a_short_time_as_zero() -> None:
+    fast = measured("latency.p95", processes(*["0.0041"] * 24))
+    assert verdict(LATENCY, [fast]).reason == (
+        "latency p95: 4.1 us, the median of 6 processes; at 95 % confidence at most 4.1 us, the ceiling is 100 ms"
+    )
+    tiny = measured("latency.p95", processes(*["0.000001"] * 6))
+    assert "latency p95: 0.001 us," in verdict(LATENCY, [tiny]).reason
+
+
+def test_the_good_band_keeps_its_own_comparator() -> None:
+    banded = budget("accuracy", ">= 80 %", good="> 90 %")
+    found = verdict(banded, [])
+    assert (found.comparator, found.limit, found.good) == (">=", "80 %", "> 90 %")
 
 
 def test_weaker_evidence_is_shown_and_never_passes() -> None:

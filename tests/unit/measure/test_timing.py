@@ -48,9 +48,14 @@ def timed(tmp_path: Path) -> Timed:
     model = Model(name="m", source="m.py:b", inputs=(Input(name="x", shape=(1,)),))
     record(Job(inputs={}, out=out, options={}, model=model), [np.ones((2, 1))], [np.ones((2, 1))], options={"o": 1})
     return Timed(
-        target="t", lowered=out, runner=Runner(script="deployspec.runners.tflite", toolchain=Toolchain(name="x")), artifact=tmp_path / "m.bin",
-        digest="d", calls=100, time_limit_s=60,
-    )  # fmt: skip
+        target="t",
+        lowered=out,
+        runner=Runner(script="deployspec.runners.tflite", toolchain=Toolchain(name="x")),
+        artifact=tmp_path / "m.bin",
+        digest="d",
+        calls=100,
+        time_limit_s=60,
+    )
 
 
 def values(found: Sequence[Measurement], name: str) -> list[Decimal]:

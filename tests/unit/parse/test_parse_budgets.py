@@ -38,7 +38,7 @@ def parse(tmp_path: Path) -> Callable[..., Spec]:
     """Parse HEAD with more text after it; keyword arguments are policies (name = text)."""
 
     def write(more: str, task: str = THREE, **policies: str) -> Spec:
-        (tmp_path / "pets.py").write_text("")
+        (tmp_path / "pets.py").write_text("build = wer = None\n")
         for name, text in policies.items():
             (tmp_path / f"{name}.toml").write_text("deployspec = 1\n" + text)
         extends = f"[policy]\nextends = {[f'{name}.toml' for name in policies]}\n" if policies else ""

@@ -56,8 +56,17 @@ def test_links_may_lead_inside_and_not_out(project: Path) -> None:
     (project / "specs" / "out.npz").symlink_to("/etc/passwd")
     (project / "specs" / "folder").symlink_to("/etc")
     assert check(project, "in.npz") == ""
-    assert check(project, "out.npz") == "'out.npz' is a link that leads out of the project"
-    assert check(project, "folder/passwd") == "'passwd' leads out of the project"
+    assert "'out.npz' is a link that leads out of the project" in check(project, "out.npz")
+    assert "'folder/passwd' leads out of the project" in check(project, "folder/passwd")
+
+
+def test_a_path_that_leads_out_is_told_as_written_with_the_project_and_why_it_is_the_project(project: Path) -> None:
+    told = "'../../x.npz' leads out of the project, the folder 'project' "
+    own = "(the spec's own, as no .git or pyproject.toml lies above it)"
+    assert check(project, "../../x.npz") == told + own
+    for marker in ("pyproject.toml", ".git"):
+        (project / marker).touch()
+        assert check(project, "../../x.npz") == told + f"(which holds {marker})"
 
 
 def test_a_loop_of_links(project: Path) -> None:

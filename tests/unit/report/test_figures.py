@@ -79,7 +79,7 @@ def test_a_waiver_does_not_hide_what_it_covers() -> None:
 
 
 def test_both_bands_are_shown() -> None:
-    assert figures.limit(verdict(good="1 MB")) == "< 20 MB (good < 1 MB)"
+    assert figures.limit(verdict(good="<= 1 MB")) == "< 20 MB (good <= 1 MB)"
     assert figures.limit(verdict()) == "< 20 MB"
 
 

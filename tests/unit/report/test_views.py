@@ -11,6 +11,7 @@ import pytest
 from sample_reports import DSSE_KEY, WAIVER, failing, passing, unmeasured
 
 from deployspec.ir import codec
+from deployspec.ir.verdict import Outcome, Result
 from deployspec.report.summary import Standing, headline
 from deployspec.report.views import markdown, predicate, text
 
@@ -83,6 +84,35 @@ def test_long_lists_of_failures_are_cut() -> None:
     assert headline(many).endswith(
         "5 of 5 budgets failed: " + "android recall.rare, " * 2 + "android recall.rare and 2 more"
     )
+
+
+def test_the_headline_counts_every_outcome_that_forbids_the_release_failures_first() -> None:
+    report = failing()
+    known = report.verdicts
+    absent = replace(known[1], verdict=Outcome.NOT_MEASURED)
+    unsure = replace(known[2], verdict=Outcome.INCONCLUSIVE)
+    warned = replace(known[0], verdict=Outcome.WARN)  # releases, unless it is all that a strict check refuses
+    mixed = replace(report, verdicts=(warned, absent, unsure, *known[3:]))
+    assert headline(mixed) == (
+        "NOT RELEASED: 1 of 10 budgets failed, 1 inconclusive, 1 not measured: "
+        "android recall.rare, server accuracy, server latency_p95"
+    )
+    unproven = replace(report, result=Result.UNPROVEN, verdicts=(absent, unsure))
+    assert headline(unproven).startswith("NOT RELEASED: 1 of 2 budgets inconclusive, 1 not measured: server accuracy")
+
+
+def test_what_an_unbuilt_target_could_not_measure_is_not_counted() -> None:
+    report = unbuilt()
+    name = report.targets[0].name
+    absent = tuple(
+        replace(each, verdict=Outcome.NOT_MEASURED) if each.target == name else each for each in report.verdicts
+    )
+    assert headline(replace(report, verdicts=absent)) == headline(report)
+
+
+def test_one_budget_holds() -> None:
+    report = passing()
+    assert headline(replace(report, verdicts=report.verdicts[:1])) == "RELEASED: 1 budget holds"
 
 
 def test_no_line_of_a_narrow_view_is_wider_than_the_terminal() -> None:

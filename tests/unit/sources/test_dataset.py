@@ -12,7 +12,7 @@ from deployspec.errors import DataFault
 from deployspec.ir.artifact import Job
 from deployspec.ir.spec import Input, Model, Preprocess
 from deployspec.sources import readers
-from deployspec.sources.dataset import prepare
+from deployspec.sources.dataset import prepare, refuse_ahead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,12 +200,78 @@ def test_an_empty_split_is_refused(fault: Any) -> None:
 @pytest.mark.parametrize(("label", "task"), [(3, "classification"), (-1, "classification"), (3, "binary")])
 def test_a_label_out_of_range_is_refused(fault: Any, label: int, task: str) -> None:
     said = fault(x=rows(), y=np.array([0, 1, label, 0, label, 2]), task=task)
-    assert said == "data.test: y is not one of the 3 classes (0 to 2), at sample 2, 4"
+    assert said == f"data.test: y is {label}, not one of the 3 classes (0 to 2), at sample 2, 4"
 
 
-@pytest.mark.parametrize("y", [np.zeros((6, 3), int), np.zeros(6), np.full(6, "a")])
-def test_labels_of_classes_are_indices(fault: Any, y: np.ndarray) -> None:
-    assert fault(x=rows(), y=y).startswith("data.test: y must be (n,) of class indices, it is ")
+def test_labels_out_of_range_are_named_each_once(fault: Any) -> None:
+    said = fault(x=rows(), y=np.array([10, -1, 10, 0, 0, 2]))
+    assert said == "data.test: y is 10, -1, not one of the 3 classes (0 to 2), at sample 0, 1, 2"
+
+
+@pytest.mark.parametrize(
+    ("y", "advice"),
+    [
+        (np.zeros((6, 3), int), "it is int64[6, 3]: save the column of each row's class, y.argmax(1)"),
+        (np.zeros((6, 1), int), "it is int64[6, 1]: save them flat, y.reshape(-1)"),
+        (np.zeros(6), 'it is float64[6]: save y.astype("int64")'),
+        (np.full(6, "a"), "it is <U1[6]: save each label's place in [task] labels, counted from 0"),
+    ],
+)
+def test_labels_of_classes_are_indices(fault: Any, y: np.ndarray, advice: str) -> None:
+    assert fault(x=rows(), y=y) == f"data.test: y must be (n,) of class indices, {advice}"
+
+
+def test_classes_without_names_cannot_be_counted(fault: Any) -> None:
+    assert "names no classes: add labels" in fault(x=rows(), y=np.zeros(6, int), classes=0)
+
+
+def test_samples_without_dimensions_are_a_fault_whatever_their_layout(fault: Any) -> None:
+    steps = Preprocess(layout="nhwc")
+    said = fault(Input(name="x", shape=("b", 3, 8, 8), preprocess=steps), x=np.zeros(6, np.float32))
+    assert said == "data.test: samples of input 'x' have shape [], the spec declares [3, 8, 8] after preprocess"
+
+
+PIXELS = Input(name="x", shape=("b", 3, 8, 8), preprocess=Preprocess(mean=(1.0, 2.0, 3.0), layout="nhwc"))
+AHEAD: list[tuple[Input, dict[str, Any], dict[str, Any]]] = [
+    (FOUR, {"a": rows()}, {}),
+    (FOUR, {"x": rows(), "y": np.zeros(5, int)}, {}),
+    (FOUR, {"x": rows()[:, :3]}, {}),
+    (FOUR, {"x": rows().astype(int)}, {}),
+    (FOUR, {"x": rows().astype("U9")}, {}),
+    (FOUR, {"x": rows().astype(object)}, {}),
+    (FOUR, {"x": rows(0), "y": np.zeros(0, int)}, {}),
+    (FOUR, {"x": rows()}, {"labelled": True}),
+    (FOUR, {"x": rows(), "y": np.zeros(6)}, {}),
+    (FOUR, {"x": rows(), "y": np.array([0, 1, 2, 10, -1, 0])}, {}),
+    (FOUR, {"x": rows(), "y": np.full(6, "a")}, {"task": "regression", "classes": 0}),
+    (FOUR, {"x": rows(), "y": np.zeros((6, 2), int)}, {"task": "multilabel"}),
+    (PIXELS, {"x": np.zeros((6, 8, 8, 1), np.uint8)}, {}),
+    (PIXELS, {"x": np.zeros((6, 3, 8, 8), np.uint8)}, {}),
+]
+
+
+@pytest.mark.parametrize(("declared", "arrays", "given"), AHEAD)
+def test_what_headers_and_labels_show_is_refused_ahead_in_the_same_words(
+    tmp_path: Path, declared: Input, arrays: dict[str, Any], given: dict[str, Any]
+) -> None:
+    np.savez(tmp_path / "s.npz", **arrays)
+    options = {"split": "test", "value": "s.npz", "task": "classification", "classes": 3, "labelled": False} | given
+    (tmp_path / "out").mkdir()
+    job = Job(inputs={"data": tmp_path}, out=tmp_path / "out", options=options, model=model(declared))
+    with pytest.raises(DataFault) as refused:
+        prepare(job)
+    with pytest.raises(DataFault) as ahead:
+        refuse_ahead(tmp_path, model(declared), options)
+    assert str(ahead.value) == str(refused.value)
+
+
+def test_a_sound_split_is_not_refused_ahead_nor_is_what_only_its_samples_show(tmp_path: Path) -> None:
+    options = {"split": "test", "value": "s.npz", "task": "classification", "classes": 3, "labelled": True}
+    for samples in (rows(), holding(np.nan, 2)[:6]):
+        np.savez(tmp_path / "s.npz", x=samples, y=np.arange(6) % 3)
+        refuse_ahead(tmp_path, model(FOUR), options)
+    (tmp_path / "load.py").write_text("raise OSError('it was run')")
+    refuse_ahead(tmp_path, model(FOUR), options | {"value": "load.py:it"})
 
 
 def test_labels_of_other_tasks(prepared: Any) -> None:

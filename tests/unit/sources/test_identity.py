@@ -166,6 +166,7 @@ def test_a_file_that_nobody_imports_changes_nothing(project: Project) -> None:
 
 
 def test_another_callable_of_the_same_file_is_another_model(project: Project) -> None:
+    project.write("net.py", "def build(): ...\ndef other(): ...\n")
     before = digest(project, "model")
     project.edit(("net.py:build", "net.py:other"))
     assert digest(project, "model") != before

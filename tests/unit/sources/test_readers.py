@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pytest
 
 from deployspec.errors import DataFault
 from deployspec.sources import readers
-from deployspec.sources.readers import read_batches, read_labels
+from deployspec.sources.readers import read_ahead, read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,12 @@ def test_two_inputs_are_found_by_name(tmp_path: Path) -> None:
 
 def test_an_array_that_is_missing_is_named_with_those_that_are_there(tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", left=X, y=Y)
-    assert fault(tmp_path, "s.npz", "left", "right") == "s.npz has no array 'right'; it holds left, y"
+    assert fault(tmp_path, "s.npz", "left", "right") == (
+        "s.npz has no array 'right'; it holds left, y: call each input's samples by its name, and the labels y"
+    )
+    assert fault(tmp_path, "s.npz") == (
+        "s.npz has no array 'image'; it holds left, y: call the samples so, or x, and the labels y"
+    )
 
 
 def test_a_pair_of_files_holds_samples_and_labels(tmp_path: Path) -> None:
@@ -144,7 +150,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
     archive_of(tmp_path / "s.npz", image_npy=b"no array at all")
     assert fault(tmp_path, "s.npz").startswith("s.npz cannot be read: ")
     archive_of(tmp_path / "t.npz", image=npy(X))
-    assert fault(tmp_path, "t.npz") == "t.npz has no array 'image'; it holds nothing"
+    assert fault(tmp_path, "t.npz").startswith("t.npz has no array 'image'; it holds nothing: ")
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -160,7 +166,15 @@ def test_a_corrupt_archive_is_a_fault_of_the_data(tmp_path: Path, save: Any, har
         "empty": b"",
     }
     (tmp_path / "s.npz").write_bytes(harmed[harm])
-    assert fault(tmp_path, "s.npz").startswith("s.npz cannot be read: ")
+    assert fault(tmp_path, "s.npz").startswith(("s.npz cannot be read: ", "s.npz is not a whole .npz file: "))
+
+
+def test_junk_is_no_archive_and_nobody_advises_pickle(tmp_path: Path) -> None:
+    (tmp_path / "s.npz").write_bytes(b"no archive at all")
+    said = "s.npz is not a whole .npz file: write it with numpy.savez"
+    assert fault(tmp_path, "s.npz") == said
+    with pytest.raises(DataFault, match=re.escape(said)):
+        read_ahead(tmp_path, "s.npz", ("image",))
 
 
 def test_wherever_a_compressed_archive_is_harmed_it_is_a_fault_of_the_data(tmp_path: Path) -> None:
@@ -241,19 +255,20 @@ def test_a_callable_that_misbehaves_is_a_fault_of_the_data(tmp_path: Path, code:
     assert fault(tmp_path, "load.py:it").startswith(said)
 
 
-def test_labels_are_read_without_the_samples(tmp_path: Path) -> None:
+def test_headers_and_labels_are_read_without_the_samples(tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", image=X, y=Y)
     np.savez(tmp_path / "bare.npz", image=X)
+    np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", Y)
-    (labels, pair) = read_labels(tmp_path, "s.npz"), read_labels(tmp_path, ("nowhere.npy", "y.npy"))
-    assert labels is not None
-    assert pair is not None
-    assert labels.tolist() == pair.tolist() == Y.tolist()
-    assert read_labels(tmp_path, "bare.npz") is None
-    assert read_labels(tmp_path, "load.py:it") is None, "its code is not run to look ahead"
-    (tmp_path / "s.npz").write_bytes(b"PK")
-    with pytest.raises(DataFault, match=r"s\.npz cannot be read"):
-        read_labels(tmp_path, "s.npz")
+    for split in ("s.npz", ("x.npy", "y.npy")):
+        ahead = read_ahead(tmp_path, split, ("image",))
+        assert ahead is not None
+        assert (ahead.samples, ahead.columns["image"].shape, ahead.columns["image"].dtype) == (6, (0, 4), np.float32)
+        assert ahead.columns["y"].tolist() == Y.tolist()
+    bare = read_ahead(tmp_path, "bare.npz", ("image",))
+    assert bare is not None
+    assert set(bare.columns) == {"image"}
+    assert read_ahead(tmp_path, "load.py:it", ("image",)) is None, "its code is not run to look ahead"
 
 
 def test_labels_that_no_memory_holds_are_a_fault(tmp_path: Path) -> None:
@@ -262,6 +277,6 @@ def test_labels_that_no_memory_holds_are_a_fault(tmp_path: Path) -> None:
         np.lib.format.write_array_header_1_0(stream, header)
     with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
         archive.write(tmp_path / "y.npy", "y.npy")
-    for split in ("s.npz", ("x.npy", "y.npy")):
+    for split in ("s.npz", ("y.npy", "y.npy")):
         with pytest.raises(DataFault, match="cannot be read"):
-            read_labels(tmp_path, split)
+            read_ahead(tmp_path, split, ("y",))

@@ -1,0 +1,88 @@
+"""What a sound spec is told of before any work: data that is not there, and promises that cannot be kept yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deployspec.diagnostics import At, Diagnostic, KeyPath, Severity
+from deployspec.ir.budget import BUDGETS, Task
+from deployspec.ir.evidence import EvidenceClass
+from deployspec.ir.spec import SourceKind
+from deployspec.parse import meaning, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.spec import Spec, Target
+
+
+def missing_data(spec: Spec) -> tuple[Diagnostic, ...]:
+    """Splits whose files are not there, as errors: nothing can be planned or checked without them."""
+    return tuple(_missing(spec, Severity.ERROR))
+
+
+def notes(spec: Spec) -> tuple[Diagnostic, ...]:
+    """What `validate` says and does not fail for: data may live elsewhere, and another version may measure more."""
+    return (*_missing(spec, Severity.NOTE), *_no_weights(spec), *_not_measured(spec))
+
+
+def _note(spec: Spec, code: str, message: str, path: KeyPath, help: str, at: At = At.VALUE) -> Diagnostic:
+    return Diagnostic(code=code, message=message, file=spec.path, path=path, at=at, help=help, severity=Severity.NOTE)
+
+
+def _missing(spec: Spec, severity: Severity) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            code="missing-data",
+            message=f"the {split} split '{text}' is not there",
+            file=spec.path,
+            path=path,
+            at=At.VALUE,
+            help="check and plan need it",
+            severity=severity,
+        )
+        for split, path, text in meaning.split_files(spec.data)
+        if not (spec.folder / paths.file_part(text)).exists()
+    ]
+
+
+def _no_weights(spec: Spec) -> Iterator[Diagnostic]:
+    if spec.model.kind is SourceKind.TORCH_CALLABLE and spec.model.weights is None:
+        message = "no weights are named, so the callable must hold its own"
+        help = "name `weights` so that the report can pin them"
+        yield _note(spec, "no-weights", message, ("model", "source"), help)
+
+
+def _not_measured(spec: Spec) -> Iterator[Diagnostic]:
+    """Budgets that will be judged `not_measured`: no program measures them yet, or no device is reached."""
+    multilabel = spec.task is not None and spec.task.task is Task.MULTILABEL
+    for target, others, names in _alike(spec, lambda _, budget: not _is_measured(budget, multilabel=multilabel)):
+        message = f"target '{target.name}'{others}: {names} cannot be measured in this version"
+        help = "judged not_measured, which does not release: leave out or waive"
+        yield _note(spec, "not-measured", message, ("targets", target.name), help, At.KEY)
+    for target, others, names in _alike(spec, _asks_for_device):
+        message = f"target '{target.name}'{others}: {names} must come from a device, and this version reaches none"
+        path: KeyPath = ("targets", target.name, "device") if target.device else ("targets", target.name)
+        help = 'for figures of this machine, ask for "host" in [evidence]'
+        yield _note(spec, "not-measured", message, path, help, At.KEY)
+
+
+def _is_measured(budget: Budget, *, multilabel: bool) -> bool:
+    """Of labels, this version measures one a sample only."""
+    return budget.measured and not (multilabel and BUDGETS[budget.metric].needs_labels)
+
+
+def _asks_for_device(target: Target, budget: Budget) -> bool:
+    return budget.measured and target.rules.least.get(BUDGETS[budget.metric].kind) is EvidenceClass.DEVICE
+
+
+def _alike(spec: Spec, lacks: Callable[[Target, Budget], bool]) -> Iterator[tuple[Target, str, str]]:
+    """The first of all targets that lack the same budgets, how many others there are, and the budgets' names."""
+    groups: dict[tuple[str, ...], list[Target]] = {}
+    for target in spec.targets:
+        names = dict.fromkeys(budget.metric for budget in target.budgets if lacks(target, budget))
+        groups.setdefault(tuple(names), []).append(target)
+    for metrics, (first, *more) in groups.items():
+        if metrics:
+            yield first, f" and {len(more):,} more" if more else "", ", ".join(metrics)

@@ -1,0 +1,93 @@
+"""Notes: what a sound spec is told of before any work, beside missing data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployspec.diagnostics import Diagnostic, Severity
+from deployspec.parse import notes, parse_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPEC = """
+deployspec = 1
+
+[model]
+name = "digits"
+source = "digits.py:build"
+weights = "digits.safetensors"
+
+[[model.inputs]]
+name = "image"
+shape = ["batch", 1, 8, 8]
+
+[budgets]
+size = "< 20 MB"
+latency_p95 = "< 100 ms"
+
+[targets.phone]
+format = "tflite"
+
+[targets.tablet]
+format = "tflite"
+"""
+
+
+def told(folder: Path, text: str) -> list[Diagnostic]:
+    (folder / "digits.py").write_text("def build(): ...\n")
+    (folder / "digits.safetensors").touch()
+    spec = folder / "spec.toml"
+    spec.write_text(text)
+    found = list(notes(parse_spec(spec)))
+    assert all(each.severity is Severity.NOTE for each in found)
+    return found
+
+
+def test_a_promise_that_can_be_kept_has_no_note(tmp_path: Path) -> None:
+    assert told(tmp_path, SPEC) == []
+
+
+def test_budgets_that_nothing_measures_are_one_note_for_all_targets_that_share_them(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, SPEC.replace("[budgets]", '[budgets]\nenergy = "< 5 mJ"\nparameters = "< 10"'))
+    assert (found.code, found.path) == ("not-measured", ("targets", "phone"))
+    assert found.message == "target 'phone' and 1 more: energy, parameters cannot be measured in this version"
+
+
+def test_a_metric_of_the_specs_own_is_not_measured(tmp_path: Path) -> None:
+    own = '[metrics.wer]\nsource = "digits.py:build"\nbetter = "lower"\n[data]\ntest = "digits.py:build"\n[budgets]\n'
+    (found,) = told(tmp_path, SPEC.replace("[budgets]\n", own + 'wer_rise = "< 0.1"\n'))
+    assert "wer_rise cannot be measured" in found.message
+
+
+@pytest.mark.parametrize(("kind", "notes_told"), [("classification", 0), ("multilabel", 1)])
+def test_several_labels_a_sample_are_not_measured(tmp_path: Path, kind: str, notes_told: int) -> None:
+    task = f'[task]\nkind = "{kind}"\nlabels = ["a", "b"]\n[data]\ntest = "digits.py:build"\n[budgets]\n'
+    found = told(tmp_path, SPEC.replace("[budgets]\n", task + 'recall = ">= 80 %"\nagreement = ">= 90 %"\n'))
+    assert [": recall cannot be measured" in each.message for each in found] == [True] * notes_told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("[targets.phone]", '[targets.phone]\ndevice = "pixel-8"', ("targets", "phone", "device")),
+        ("[budgets]", '[evidence]\nlatency = "device"\n[budgets]', ("targets", "phone")),
+    ],
+)
+def test_evidence_that_only_a_device_can_give(tmp_path: Path, old: str, new: str, place: tuple[str, ...]) -> None:
+    (found,) = told(tmp_path, SPEC.replace(old, new))
+    assert (found.code, found.path) == ("not-measured", place)
+    assert "latency_p95 must come from a device, and this version reaches none" in found.message
+
+
+def test_a_device_is_no_matter_where_the_machines_own_figures_are_enough(tmp_path: Path) -> None:
+    text = SPEC.replace("[targets.phone]", '[targets.phone]\ndevice = "pixel-8"')
+    assert told(tmp_path, text.replace("[budgets]", '[evidence]\nlatency = "host"\n[budgets]')) == []
+
+
+def test_a_callable_without_weights_must_hold_its_own(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, SPEC.replace('weights = "digits.safetensors"\n', ""))
+    assert (found.code, found.path) == ("no-weights", ("model", "source"))
+    assert found.help == "name `weights` so that the report can pin them"
