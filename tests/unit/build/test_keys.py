@@ -1,0 +1,153 @@
+"""Keys: what changes one, what does not, and which code is part of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deployspec.build.keys import code_sha256, installed_versions, missing_distributions, step_key, toolchain_versions
+from deployspec.errors import UsageError
+from deployspec.ir.plan import Action, Step, Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STEP = Step(
+    id="tflite.int8",
+    action=Action.CONVERT,
+    takes=(("model", "model"),),
+    gives="tflite",
+    function="deployspec.targets.tflite:lower",
+    toolchain=Toolchain(name="plain"),
+    options={"scheme": "int8"},
+    targets=("phone",),
+)
+GIVEN: dict[str, Any] = {
+    "inputs": {"model": "0" * 64},
+    "versions": {"torch": "2.13.0"},
+    "code_sha256": "1" * 64,
+    "model": {"name": "m"},
+    "seed": 0,
+}
+
+
+def test_a_key_is_the_same_everywhere() -> None:
+    assert step_key(STEP, **GIVEN) == "5ff364c94e5ea50c4b4e2e3bf265d94ae2370257136514a6f8c046c383f68a9d"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": {"model": "2" * 64}},
+        {"inputs": {"source": "0" * 64}},
+        {"versions": {"torch": "2.13.1"}},
+        {"code_sha256": "2" * 64},
+        {"model": {"name": "n"}},
+        {"seed": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_all_that_an_output_may_depend_on_is_in_its_key(change: dict[str, Any]) -> None:
+    assert step_key(STEP, **GIVEN | change) != step_key(STEP, **GIVEN)
+
+
+@pytest.mark.parametrize(
+    "change", [{"function": "deployspec.targets.tflite:lower_int8"}, {"options": {"scheme": "float16"}}]
+)
+def test_the_function_and_its_options_are_in_the_key(change: dict[str, Any]) -> None:
+    assert step_key(replace(STEP, **change), **GIVEN) != step_key(STEP, **GIVEN)
+
+
+@pytest.mark.parametrize("change", [{"id": "x"}, {"targets": ("a", "b")}, {"cost_s": 9.0}, {"time_limit_s": 9}])
+def test_names_and_limits_are_not_in_the_key(change: dict[str, Any]) -> None:
+    assert step_key(replace(STEP, **change), **GIVEN) == step_key(STEP, **GIVEN)
+
+
+def test_versions_are_of_the_toolchain_and_the_machine() -> None:
+    tools = Toolchain(name="data", distributions=("numpy",))
+    assert set(toolchain_versions(tools)) == {"python", "platform", "numpy"}
+    assert installed_versions(tools)["numpy"] == toolchain_versions(tools)["numpy"]
+
+
+def test_missing_distributions_are_named_with_their_extra() -> None:
+    tools = Toolchain(name="odd", distributions=("numpy", "no-such-thing", "nor-this"), extra="odd")
+    assert missing_distributions(tools) == ("no-such-thing", "nor-this")
+    with pytest.raises(UsageError, match=r"no-such-thing, nor-this: pip install 'deployspec\[odd\]'"):
+        toolchain_versions(tools)
+
+
+PACKAGE = {
+    "__init__.py": "",
+    "steps.py": "import json\nfrom acme_steps import helper\n\ndef convert(job):\n    from .deep import inner\n",
+    "helper.py": "from acme_steps.deep.inner import x\n",
+    "deep/__init__.py": "from . import sibling\n",
+    "deep/inner.py": "x = 1\n",
+    "deep/sibling.py": "y = 1\n",
+    "runner.py": "print(1)\n",
+    "other.py": "z = 1\n",
+}
+
+
+class Package:
+    """A package on the path, whose files can be changed and read anew."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / "acme_steps" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def sha256(self, **options: Any) -> str:
+        from deployspec.build import keys
+
+        for cached in (keys._reached, keys._imported, keys._module_file, keys._file_sha256):
+            cached.cache_clear()
+        return code_sha256(replace(STEP, function="acme_steps.steps:convert", options=options))
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = Package(tmp_path)
+    for name, text in PACKAGE.items():
+        package.write(name, text)
+    yield package
+    assert not [name for name in sys.modules if name.startswith("acme_steps")], "reading code imports none of it"
+
+
+@pytest.mark.parametrize("name", ["steps.py", "helper.py", "deep/inner.py", "deep/sibling.py", "deep/__init__.py"])
+def test_code_that_a_step_reaches_is_in_its_digest(package: Package, name: str) -> None:
+    before = package.sha256()
+    package.write(name, PACKAGE[name] + "# changed\n")
+    assert package.sha256() != before
+
+
+def test_code_that_a_step_does_not_reach_is_not(package: Package) -> None:
+    before = package.sha256()
+    package.write("other.py", "z = 2\n")
+    package.write("runner.py", "print(2)\n")
+    assert package.sha256() == before
+
+
+def test_a_runner_that_the_options_name_is_in_the_digest(package: Package) -> None:
+    options = {"runner": {"script": "acme_steps.runner", "needs": []}, "weights": "models.no_such"}
+    before = package.sha256(**options)
+    package.write("runner.py", "print(2)\n")
+    assert package.sha256(**options) != before
+
+
+def test_a_module_without_a_file_is_an_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match="'no_such_module', which has no source file"):
+        code_sha256(replace(STEP, function="no_such_module:f"))
+
+
+def test_the_code_of_the_project_is_found_without_a_framework() -> None:
+    before = set(sys.modules)
+    assert len(code_sha256(STEP)) == 64
+    assert "torch" not in set(sys.modules) - before
