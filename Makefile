@@ -55,5 +55,5 @@ $(STAMP)demo: $(BIN)/python $(INPUTS)
 	@touch $@
 
 $(STAMP)dev: $(BIN)/python $(INPUTS)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	@touch $@ $(STAMP)demo

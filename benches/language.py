@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def validate() -> Iterator[Claim]:
 
 def thousand() -> Iterator[Claim]:
     """A thousand targets against one, and what they take in memory."""
-    with _spec_of(1) as small, _spec_of(1000) as large:
+    with spec_of(_many(1)) as small, spec_of(_many(1000)) as large:
         for command in ("validate", "plan"):
             runs = [(run([DEPLOYSPEC, command, large]), run([DEPLOYSPEC, command, small])) for _ in range(TURNS)]
             yield of_pairs(f"{command} 1,000 targets / 1 target", walls(runs), 25)
@@ -48,13 +48,17 @@ def walls(pairs: Sequence[tuple[Run, Run]]) -> list[tuple[float, float]]:
 
 
 @contextmanager
-def _spec_of(targets: int) -> Iterator[Path]:
-    """The digits spec with as many targets, beside a copy of its example."""
+def spec_of(targets: Iterable[str]) -> Iterator[Path]:
+    """The digits spec with these tables of targets, beside a copy of its example."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "examples" / "digits", folder, dirs_exist_ok=True)
         head, _, _ = SPEC.read_text().partition("# float32, as it was trained.")
-        kinds = [KINDS[i % len(KINDS)] for i in range(targets)]
-        tables = [TARGET.format(name=f"t{i}", format=form, scheme=scheme) for i, (form, scheme) in enumerate(kinds)]
         path = Path(folder, "spec.toml")
-        path.write_text(head.replace("../examples/digits/", "") + "".join(tables))
+        path.write_text(head.replace("../examples/digits/", "") + "".join(targets))
         yield path
+
+
+def _many(count: int) -> Iterator[str]:
+    for i in range(count):
+        form, scheme = KINDS[i % len(KINDS)]
+        yield TARGET.format(name=f"t{i}", format=form, scheme=scheme)

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable
 
 from checking import again, check
 from claim import COLUMNS, Claim
+from conversions import efficientnet, pruned
 from evaluation import memory, throughput
+from five import five, five_memory
 from language import thousand, validate
 
-BENCHES = {each.__name__: each for each in (validate, thousand, check, again, throughput, memory)}
+FAMILIES = (validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory)
+BENCHES = {each.__name__: each for each in FAMILIES}
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ _BYTES_PER_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Run:
-    """A process that ended well, with those it waited for: what it took, the largest one's memory, what it printed."""
+    """A process that ended as asked, with those it waited for: what it took, the largest one's memory, its output."""
 
     wall_s: float
     cpu_s: float
@@ -25,8 +25,11 @@ class Run:
     output: str
 
 
-def run(command: Sequence[str | Path], *, given: str = "", **environment: str) -> Run:
-    """Run `command` with `given` on its standard input; when it fails, raises RuntimeError with what it said."""
+def run(command: Sequence[str | Path], *, given: str = "", exits: Collection[int] = (0,), **environment: str) -> Run:
+    """Run `command` with `given` on its standard input.
+
+    Raises RuntimeError, with what it said, when it exits with another code than those of `exits`.
+    """
     with (
         tempfile.TemporaryFile("w+") as source,
         tempfile.TemporaryFile("w+") as said,
@@ -41,7 +44,7 @@ def run(command: Sequence[str | Path], *, given: str = "", **environment: str) -
         process.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         said.seek(0)
-        if process.returncode:
+        if process.returncode not in exits:
             raise RuntimeError(f"{' '.join(map(str, command))}\n{said.read()}")
         cpu_s = usage.ru_utime + usage.ru_stime
         return Run(wall_s, cpu_s, usage.ru_maxrss * _BYTES_PER_MAXRSS, printed.read())

@@ -2,6 +2,10 @@
 
 A lowering records, beside the artifact, sample inputs and the outputs of its predecessor (`record`). The
 artifact is then run by its runner in a fresh process, and the two sets of outputs are compared (`compare`).
+
+The predecessor of a quantized artifact is the model in floating point, never the converter's own quantized model:
+a calibration that clips spoils both alike, and between them all would be well. `deployspec.ir.tolerance` says how
+far each scheme may be from it.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input
+    from deployspec.ir.spec import Input, Output
 
 PROBE_SAMPLES: Final = 16
 
@@ -61,12 +65,14 @@ def record(
     *,
     options: dict[str, Any] | None = None,
     axes: Sequence[tuple[int, ...] | None] = (),
+    batch: int = 1,
 ) -> None:
     """Keep the predecessor's answers beside the artifact, one row a sample, inputs in the model's layout.
 
     `options` are for the artifact's runner; `axes` holds, for each input, the order of the model's axes that
-    the artifact wants, or None where it is the same. Raises SourceFault when the model gives another number of
-    outputs than the spec declares.
+    the artifact wants, or None where it is the same. `batch` is the most samples that the artifact takes together:
+    above 1 the probe is run in such batches too. Raises SourceFault when the model gives another number of outputs
+    than the spec declares.
     """
     if len(outputs) != len(job.model.outputs):
         raise SourceFault(
@@ -78,12 +84,23 @@ def record(
     for kind, arrays in (("input", inputs), ("output", outputs)):
         for i, array in enumerate(arrays):
             np.save(folder / f"{kind}-{i}.npy", array)
-    how = {"options": options or {}, "axes": list(axes) or [None] * len(inputs)}
+    how = {"options": options or {}, "axes": list(axes) or [None] * len(inputs), "batch": batch}
     (folder / "call.json").write_text(json.dumps(how, sort_keys=True))
 
 
 def call(lowered: Path) -> dict[str, Any]:
     """How to call the artifact in `lowered`, a lowering's output folder: the job's `options` and `axes`."""
+    how = _recorded(lowered)
+    return {"options": how["options"], "axes": how["axes"]}
+
+
+def probe_batch(lowered: Path) -> int:
+    """The most samples that the artifact in `lowered` takes together."""
+    batch: int = _recorded(lowered)["batch"]
+    return batch
+
+
+def _recorded(lowered: Path) -> dict[str, Any]:
     how: dict[str, Any] = json.loads((lowered / PROBE_FOLDER / "call.json").read_text())
     return how
 
@@ -101,12 +118,10 @@ def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], names: Se
     """
     if len(expected) != len(got):
         raise ContractBroken(f"reloaded, it gives {len(got)} outputs where {len(expected)} were made")
-    worst = 0.0
     for name, before, after in zip(names, expected, got, strict=True):
-        if before.shape != after.shape or before.dtype != after.dtype:
-            was, now = (f"{each.dtype}{list(each.shape)}" for each in (before, after))
-            raise ContractBroken(f"output '{name}' was {was} and reloads as {now}")
-        worst = max(worst, _difference(name, before.astype(np.float64), after.astype(np.float64)))
+        _hold_form(name, before, after)
+    pairs = zip(expected, got, strict=True)
+    worst = max(_in_spreads(before, _error(before, after).max()) for before, after in pairs)
     if worst > tolerance:
         raise ContractBroken(
             f"reloaded from its bytes, it differs by {worst:.3g} of the output's spread from what made it "
@@ -115,10 +130,67 @@ def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], names: Se
     return worst
 
 
-def _difference(name: str, before: np.ndarray, after: np.ndarray) -> float:
+def rms(expected: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> float:
+    """The root mean square of the difference, in units of the expected output's spread; the worst of the outputs."""
+    pairs = zip(expected, got, strict=True)
+    return max(_in_spreads(before, np.sqrt(np.square(_error(before, after)).mean())) for before, after in pairs)
+
+
+def agreement(
+    expected: Sequence[np.ndarray], got: Sequence[np.ndarray], outputs: Sequence[Output], tolerance: float
+) -> float | None:
+    """The share of equal decisions, of the worst output; None where `outputs` declares values only.
+
+    Raises ContractBroken for another decision where the expected one was made by a margin of more than `tolerance`
+    of the output's spread: such a one is no matter of rounding.
+    """
+    shares = [
+        _agreement(declared, before, after, tolerance)
+        for declared, before, after in zip(outputs, expected, got, strict=True)
+        if declared.kind != "values"
+    ]
+    return min(shares, default=None)
+
+
+def _agreement(declared: Output, before: np.ndarray, after: np.ndarray, tolerance: float) -> float:
+    decided, margin = _decisions(declared, before.astype(np.float64))
+    again, _ = _decisions(declared, after.astype(np.float64))
+    clear = margin > tolerance * np.ptp(before.astype(np.float64))
+    changed = int((clear & (decided != again)).sum())
+    if changed:
+        raise ContractBroken(
+            f"output '{declared.name}' decides otherwise {changed} of {int(clear.sum())} times where what made it "
+            f"decides by more than {tolerance:g} of the output's spread"
+        )
+    return float((decided == again).mean())
+
+
+def _decisions(declared: Output, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decisions and the margins by which they are made: between the two largest of the second axis, or, where there
+    is one column, between it and the middle.
+    """
+    if values.ndim > 1 and values.shape[1] > 1:
+        two = np.partition(values, -2, axis=1)[:, -2:]
+        return values.argmax(axis=1), two[:, 1] - two[:, 0]
+    middle = 0.5 if declared.kind == "probabilities" else 0.0
+    return values >= middle, np.abs(values - middle)
+
+
+def _hold_form(name: str, before: np.ndarray, after: np.ndarray) -> None:
+    if not before.size:
+        raise ContractBroken(f"output '{name}' is empty: nothing can be compared")
+    if before.shape != after.shape or before.dtype != after.dtype:
+        was, now = (f"{each.dtype}{list(each.shape)}" for each in (before, after))
+        raise ContractBroken(f"output '{name}' was {was} and reloads as {now}")
     for values, when in ((before, "before it is saved"), (after, "once the artifact is reloaded")):
         if not np.isfinite(values).all():
             raise ContractBroken(f"output '{name}' has NaN or Inf {when}")
-    spread = float(np.ptp(before)) if before.size else 0.0
-    largest = float(np.abs(before - after).max(initial=0.0))
-    return largest / spread if spread else (0.0 if largest == 0.0 else float("inf"))
+
+
+def _error(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return np.abs(before.astype(np.float64) - after.astype(np.float64))
+
+
+def _in_spreads(before: np.ndarray, error: float) -> float:
+    spread = float(np.ptp(before.astype(np.float64)))
+    return float(error) / spread if spread else (0.0 if error == 0.0 else float("inf"))

@@ -55,6 +55,10 @@ class SourceFault(DeploySpecError):
     """The model's source or weights are missing, unreadable or do not fit each other."""
 
 
+class UnreadableModel(DeploySpecError):
+    """A model file is truncated, malformed, or of a kind that is not read; the message says what it is."""
+
+
 class DigestMismatch(DeploySpecError):
     """A file's bytes are not those that were pinned, recorded or expected."""
 

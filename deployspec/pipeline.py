@@ -116,7 +116,7 @@ class _Ahead:
     def __init__(self, watch: Watch, lane: Lane, plan: Plan) -> None:
         self.started, self.waiting = watch.started, watch.waiting
         self._watch, self._lane = watch, lane
-        self._runners = {route.runner for route in plan.routes}
+        self._runners = {route.runner for route in plan.routes if route.runner}
         self._evaluations = {step for route in plan.routes for _, step in route.evaluations}
 
     def finished(self, step: Step, result: StepResult) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
-    from deployspec.ir.plan import Form, Lowering, Runner
+    from deployspec.ir.plan import Form, Inspector, Lowering, Runner
 
 
 class Family(StrEnum):
@@ -32,27 +32,56 @@ class Target(Protocol):
     form: ClassVar[Form]
     remark: ClassVar[str]
     """What a user should know before choosing it, e.g. that its makers deprecate it."""
+    reasons: ClassVar[dict[str, str]]
+    """Why a form, or a scheme that another format takes, leads nowhere here: text that follows "because"."""
 
     def lowerings(self) -> tuple[Lowering, ...]:
         """The edges of the route graph that this format adds."""
 
-    def runner(self) -> Runner:
-        """The program that loads an artifact of this format and runs it."""
+    def runner(self) -> Runner | None:
+        """The program that loads an artifact of this format and runs it; None where nothing here can."""
+
+    def inspector(self) -> Inspector:
+        """What reads an artifact of this format without its framework."""
+
+
+class Pass(Protocol):
+    """A change of the model. Its dataclass fields are the options of `[[targets.NAME.passes]]`."""
+
+    name: ClassVar[str]
+
+    @property
+    def tolerance(self) -> float | None:
+        """How far the artifact may be from the model in floating point, where the spec states it; see `Lowering`."""
+
+    @property
+    def remark(self) -> str:
+        """What a user should know before choosing it so; empty where there is nothing."""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why what it wants ("prune"), or that from a form ("prune from saved_model"), cannot be had."""
+
+    def wanted(self) -> str:
+        """What a lowering of the route must realise: a quantization scheme, or the pass's own name."""
+
+    def lowerings(self) -> tuple[Lowering, ...]:
+        """The edges that the pass itself adds to the route graph, beside those of the target."""
 
 
 _BUILT_IN: Final[dict[Family, dict[str, str]]] = {
     Family.TARGETS: {
         "torchscript": "deployspec.targets.torchscript:TorchScript",
+        "ptmobile": "deployspec.targets.ptmobile:PTMobile",
         "tflite": "deployspec.targets.tflite:TFLite",
+        "executorch": "deployspec.targets.executorch:ExecuTorch",
+        "coreml": "deployspec.targets.coreml:CoreML",
     },
-    Family.PASSES: {"quantize": "deployspec.passes.quantize:Quantize"},
+    Family.PASSES: {
+        "prune": "deployspec.passes.prune:Prune",
+        "quantize": "deployspec.passes.quantize:Quantize",
+    },
 }
-
-PLANNED: Final[dict[Family, tuple[str, ...]]] = {
-    Family.TARGETS: ("ptmobile", "executorch", "coreml"),
-    Family.PASSES: ("prune",),
-}
-"""Names of the language that this version does not build yet: an error says so, rather than "unknown"."""
 
 
 @cache

@@ -58,6 +58,7 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "classes": tables.evidence_classes,
     },
     "docs/reports.md": {"predicate": tables.predicate},
+    "docs/coreml.md": {"hazards": tables.hazards},
 }
 """The file, the block's name, and what writes it. The README's block `bench` is written by benches/run.py."""
 

@@ -136,9 +136,8 @@ def _target(canvas: Canvas, target: TargetReport, verdicts: list[Verdict]) -> No
         canvas.line(*cells)
     for each in reasons(target, verdicts):
         canvas.gap()
-        outcome = figures.outcome(each)
-        said = Span(MARGIN + 8 * (len(outcome) + 2), each.reason)
-        canvas.line(Span(MARGIN, outcome, "b", COLOURS[each.verdict]), said)
+        why = Span(MARGIN + 8 * (len(each.said) + 2), each.why)
+        canvas.line(Span(MARGIN, each.said, "b", COLOURS[each.outcome]), why)
 
 
 def _rows(verdicts: list[Verdict]) -> Iterator[list[Span]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from words import KEYS, OPTIONS, PREDICATE, RESOLVED, STATISTICS
 
 from deployspec import registry
+from deployspec.formats.coreml_hazards import HAZARDS
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
 from deployspec.ir.codec import camel
 from deployspec.ir.rules import EvidenceClass, Rules
@@ -147,20 +148,19 @@ def _concerns(kind: BudgetKind) -> str:
 
 
 def formats() -> str:
-    """The formats that this version builds, and those that the language names beside."""
+    """The formats, what each is made from and with, and what runs it."""
     rows = []
     for name in registry.names(Family.TARGETS):
         plugin = registry.load(Family.TARGETS, name)
         edges, runner = plugin().lowerings(), plugin().runner()
-        sources = sorted({edge.takes for edge in edges} - {plugin.form})
-        schemes = [f"`{edge.realises}`{' (calibrated)' if edge.needs else ''}" for edge in edges if edge.realises]
+        sources = sorted({form for edge in edges for form in edge.takes} - {plugin.form})
+        taken = (f"`{edge.realises}`{' (calibrated)' if edge.needs else ''}" for edge in edges if edge.realises)
+        schemes = dict.fromkeys(taken)
         made_of = ", ".join(f"`{each}`" for each in sources)
         options = ", ".join(f"`{each}`" for each in registry.options(Family.TARGETS, name))
-        runtime = ", ".join(each for each in runner.toolchain.distributions if each != "safetensors")
+        runtime = ", ".join(each for each in runner.toolchain.distributions if each != "safetensors") if runner else "-"
         rows.append((f"`{name}`", made_of, ", ".join(["float32", *schemes]), options or "none", runtime))
-    planned = ", ".join(f"`{each}`" for each in registry.PLANNED[Family.TARGETS])
-    later = f"\n\nIn the language and not built in this version: {planned}. A spec that asks for one is told so."
-    return table(("format", "from", "schemes", "options", "measured in"), rows) + (later if planned else "")
+    return table(("format", "from", "schemes", "options", "measured in"), rows)
 
 
 def options() -> str:
@@ -184,7 +184,7 @@ def _attribute_docs(plugin: type) -> dict[str, str]:
     assert isinstance(body, ast.ClassDef)
     pairs = zip(body.body, body.body[1:], strict=False)
     return {
-        field.target.id: inspect.cleandoc(text.value.value)
+        field.target.id: " ".join(text.value.value.split())
         for field, text in pairs
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
@@ -285,3 +285,17 @@ def _statistics() -> str:
         for name, (kind, meaning) in STATISTICS.items()
     )
     return "### `statistic`\n\n" + table(("kind", "fields", "meaning"), rows)
+
+
+def hazards() -> str:
+    """What is known to go wrong with ML Programs on devices."""
+    rows = (
+        (each.construct, each.harm, each.remedy, f"[{_thread(each.reference)}]({each.reference})") for each in HAZARDS
+    )
+    return table(("in the program", "what goes wrong", "what to do", "told in"), rows)
+
+
+def _thread(url: str) -> str:
+    """`coremltools#2628` for a thread on GitHub; of other pages their host's owner."""
+    owner, _, number = url.removeprefix("https://github.com/").rpartition("/")
+    return f"{owner.split('/')[1]}#{number}" if number.isdecimal() else "the makers' guide"

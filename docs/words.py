@@ -15,7 +15,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "version": "the model's own version, for the report",
             "source": "`file.py:callable`, or one self-contained file; see [Sources](#sources)",
             "framework": "what a callable returns; a file says it by its kind",
-            "weights": "`.safetensors`, or a state_dict that is loaded with `weights_only`; for a callable only",
+            "weights": "of a callable: `.safetensors`, or a state_dict loaded with `weights_only`; Keras: `.weights.h5`",
             "sha256": "pins `weights`, else the source's file; another digest is exit 5 before anything runs",
             "inputs": "`[[model.inputs]]`, in the order of the model's arguments",
             "outputs": "`[[model.outputs]]`; may be left out where there is one",

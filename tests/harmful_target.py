@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from deployspec.ir.plan import TORCH_MODULE, Form, Lowering, Runner
+from deployspec.ir.plan import TORCH_MODULE, Form, Inspector, Lowering, Runner
 from deployspec.targets import torchscript
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ class Harmful:
     form: ClassVar[str] = HARMFUL
     remark: ClassVar[str] = "only for tests"
 
+    reasons: ClassVar[dict[str, str]] = {}
+
     harm: str = "none"
 
     def lowerings(self) -> tuple[Lowering, ...]:
         """One, from torch."""
         lowering = Lowering(
-            name=self.harm, takes=TORCH_MODULE, gives=HARMFUL, function=f"{__name__}:lower",
+            name=self.harm, takes=(TORCH_MODULE,), gives=HARMFUL, function=f"{__name__}:lower",
             toolchain=torchscript.TOOLCHAIN, tolerance=1e-4, options={"harm": self.harm, "method": "trace"},
         )  # fmt: skip
         return (lowering,)
@@ -40,6 +42,10 @@ class Harmful:
     def runner(self) -> Runner:
         """That of TorchScript."""
         return torchscript.TorchScript().runner()
+
+    def inspector(self) -> Inspector:
+        """That of TorchScript."""
+        return torchscript.TorchScript().inspector()
 
 
 def lower(job: Job) -> dict[str, Any]:
@@ -73,9 +79,16 @@ def _weights(change: Callable[[Any], Any]) -> Callable[[Path], None]:
         module = build()
         with torch.no_grad():
             module.weight.copy_(change(module.weight))
-        torch.jit.save(torch.jit.trace(module, torch.zeros(1, 4)), file)
+        _save(torch.jit.trace(module, torch.zeros(1, 4)), file)
 
     return harm
+
+
+def _save(module: Any, file: Path) -> None:
+    """In place of what was lowered, under its names."""
+    import torch
+
+    torch.jit.save(module, file, _extra_files={"signature.json": '{"inputs": ["x"], "outputs": ["scores"]}'})
 
 
 def _doubled(file: Path) -> None:
@@ -91,7 +104,7 @@ def _doubled(file: Path) -> None:
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return self.inner(x), self.inner(x)
 
-    torch.jit.save(torch.jit.trace(Twice(), torch.zeros(1, 4)), file)
+    _save(torch.jit.trace(Twice(), torch.zeros(1, 4)), file)
 
 
 def _optimized(file: Path) -> None:
@@ -108,7 +121,7 @@ def _optimized(file: Path) -> None:
             return self.inner(x) + 0 * self.convolution(x.reshape(1, 1, 2, 2)).sum()
 
     frozen = torch.jit.freeze(torch.jit.trace(Convolved().eval(), torch.zeros(1, 4)))
-    torch.jit.save(torch.jit.optimize_for_inference(frozen), file)
+    _save(torch.jit.optimize_for_inference(frozen), file)
 
 
 def _raises(file: Path) -> None:

@@ -89,10 +89,17 @@ def write_project(folder: Path, spec: str = SPEC) -> Project:
 
 
 def register_harmful_target(site: Path) -> dict[str, str]:
-    """Install `harmful_target`, as another distribution would, in the folder `site`; the environment that sees it."""
+    """Install the targets of our tests, as another distribution would, in the folder `site`; the environment that sees
+    them.
+    """
     info = site / "harmful_target-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harmful-target\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[deployspec.targets]\nharmful = harmful_target:Harmful\n")
+    (info / "entry_points.txt").write_text(
+        "[deployspec.targets]\n"
+        "harmful = harmful_target:Harmful\n"
+        "corrupted = corrupted_target:Corrupted\n"
+        "careless = careless_target:Careless\n"
+    )
     path = os.pathsep.join(filter(None, (str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path}

@@ -19,6 +19,7 @@ from deployspec.ir.evidence import (
     Machine,
     Measurement,
     NotMeasured,
+    Operators,
     PairedOutcomes,
     Processes,
     Rules,
@@ -58,6 +59,17 @@ def budget(name: str, limit: str, good: str | None = None, label: str | None = N
     )
 
 
+OPERATORS = (
+    ("CONV_2D", 3),
+    ("FULLY_CONNECTED", 2),
+    ("MAX_POOL_2D", 2),
+    ("ADD", 1),
+    ("MUL", 1),
+    ("RESHAPE", 1),
+    ("TANH", 1),
+)
+
+
 def quality(common: int = 600, rare_found: int = 98, rare: int = 100) -> Classified:
     """Two classes: the common one is always found, the rare one `rare_found` times; the reference finds one more."""
     missed = rare - rare_found
@@ -87,6 +99,12 @@ def measurements(target: str, table: Classified) -> tuple[Measurement, ...]:
     latencies = tuple(map(Decimal, ("3.102", "3.087", "3.141", "3.120", "3.098", "3.154")))
     return (
         measured(target, "size", Count(value=Decimal(12_345)), EvidenceClass.STATIC),
+        measured(target, "size_compressed", Count(value=Decimal(9_876)), EvidenceClass.STATIC),
+        measured(target, "parameters", Count(value=Decimal(13_898)), EvidenceClass.STATIC),
+        measured(target, "sparsity", Share(hits=6_900, n=13_800), EvidenceClass.STATIC),
+        measured(target, "macs", Count(value=Decimal(351_000)), EvidenceClass.STATIC),
+        measured(target, "undelegated_ops", Count(value=Decimal(2)), EvidenceClass.STATIC),
+        measured(target, "operators", Operators(counts=OPERATORS), EvidenceClass.STATIC),
         measured(target, "quality", table),
         measured(target, "agreement", Share(hits=table.n - 1, n=table.n)),
         measured(target, "latency.p95", Processes(values=latencies, calls=100, contended=(False,) * 6)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,7 @@ from deployspec.build.process import TRIED_AGAIN, WorkerLost, WorkerProcess, las
 from deployspec.errors import StepFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from deployspec.ir.plan import Toolchain
@@ -19,21 +21,27 @@ if TYPE_CHECKING:
 class Executor(Protocol):
     """Runs tasks somewhere; all that the scheduler knows of it."""
 
-    def has_room(self, toolchain: Toolchain) -> bool:
-        """Whether a task of `toolchain` would start at once. True of an executor that runs nothing."""
+    def has_room(self) -> bool:
+        """Whether a task would start at once. True of an executor that runs nothing."""
 
-    def submit(self, task: Task) -> Future[Answer]:
-        """Start `task`. The future raises StepFailed, or the DataFault or SourceFault that the step raised."""
+    def submit(self, task: Task, to_come: Collection[str]) -> Future[Answer]:
+        """Start `task`; of the families `to_come` others will follow, so that what serves none of them can go.
+
+        The future raises StepFailed, or the DataFault or SourceFault that the step raised.
+        """
 
     def close(self) -> None:
         """Stop whatever runs, leave no process behind."""
 
 
 class LocalExecutor:
-    """One worker process per toolchain, kept for its later steps; at most `jobs` of them busy at once.
+    """Worker processes, each for the toolchains of one family; at most `jobs` of them busy at once.
+
+    A task goes to the idle worker of its family that has most of its distributions loaded, and to a new one where
+    none is idle. A worker stays as long as tasks of its family are to come.
 
     A worker that dies under a step is replaced. Where it had served other steps before, which may have harmed
-    it, the step gets a second try, alone in the fresh worker.
+    it, the step gets a second try, alone in a fresh worker.
     """
 
     def __init__(self, *, jobs: int, scratch: Path, memory_limit_bytes: int | None = None) -> None:
@@ -41,74 +49,99 @@ class LocalExecutor:
         self._scratch = scratch
         self._memory_limit_bytes = memory_limit_bytes
         self._threads = ThreadPoolExecutor(jobs)
-        self._busy: set[str] = set()
-        self._workers: dict[str, WorkerProcess] = {}
         self._guard = threading.Lock()
+        self._under_way = 0
+        self._alive: set[WorkerProcess] = set()
+        self._idle: defaultdict[str, list[WorkerProcess]] = defaultdict(list)
+        self._to_come: Collection[str] = ()
         self._closed = False
 
-    def has_room(self, toolchain: Toolchain) -> bool:
-        """Whether fewer than `jobs` workers are busy and that of `toolchain` is idle or yet to start."""
-        return len(self._busy) < self._jobs and toolchain.name not in self._busy
+    def has_room(self) -> bool:
+        """Whether fewer than `jobs` tasks are under way."""
+        return self._under_way < self._jobs
 
-    def submit(self, task: Task) -> Future[Answer]:
-        """Run `task` in the worker of its toolchain, from a thread that waits for it."""
-        self._busy.add(task.step.toolchain.name)
-        return self._threads.submit(self._run, task)
+    def submit(self, task: Task, to_come: Collection[str]) -> Future[Answer]:
+        """Run `task` in a worker of its toolchain's family, from a thread that waits for it."""
+        with self._guard:
+            self._under_way += 1
+            self._to_come = to_come
+            worker = self._best_idle(task.step.toolchain)
+            needless = [each for family in self._idle.keys() - set(to_come) for each in self._idle.pop(family)]
+        for each in needless:
+            self._end(each)
+        return self._threads.submit(self._run, task, worker)
 
     def close(self) -> None:
         """Kill every worker's group; a task that was under way raises StepFailed."""
         with self._guard:
             self._closed = True
-            workers = list(self._workers.values())
+            workers = tuple(self._alive)
         for worker in workers:
             worker.kill()
         self._threads.shutdown(cancel_futures=True)
         for worker in workers:
             worker.close()
 
-    def _run(self, task: Task) -> Answer:
+    def _run(self, task: Task, worker: WorkerProcess | None) -> Answer:
         try:
-            answer = decode_answer(self._ask(task))
+            answer = decode_answer(self._ask(task, worker or self._started(task)))
         except OSError as error:
             raise StepFailed(task.step.id, f"its worker could not be started: {error}", task.log) from error
         finally:
-            self._busy.discard(task.step.toolchain.name)
+            with self._guard:
+                self._under_way -= 1
         if isinstance(answer, Answer):
             return answer
         if isinstance(answer, str):
             raise StepFailed(task.step.id, answer, task.log)
         raise type(answer)(f"{answer}\n  step: {task.step.id}\n  log: {task.log}")
 
-    def _ask(self, task: Task) -> bytes:
-        worker = self._worker(task)
+    def _ask(self, task: Task, worker: WorkerProcess) -> bytes:
+        """The worker's answer; where one that had served before dies, a fresh one's."""
         try:
-            return worker.ask(task)
+            answer = worker.ask(task)
         except TimeoutError as hung:
-            self._drop(task, worker)
+            self._end(worker)
             raise StepFailed(task.step.id, str(hung), task.log) from None
         except WorkerLost as lost:
-            self._drop(task, worker)
+            self._end(worker)
             if worker.served == 0 or self._closed:
                 raise StepFailed(task.step.id, _story(lost, task.log), task.log) from None
+        else:
+            self._keep(worker, task.step.toolchain.family)
+            return answer
         with task.log.open("a") as log:
             log.write(f"\n{TRIED_AGAIN}\n")
-        return self._ask(task)
+        return self._ask(task, self._started(task))
 
-    def _worker(self, task: Task) -> WorkerProcess:
-        """The live worker of the task's toolchain, started where there is none."""
-        name = task.step.toolchain.name
+    def _best_idle(self, toolchain: Toolchain) -> WorkerProcess | None:
+        """The idle worker of the family that has most of the toolchain loaded, no longer among the idle."""
+        idle = self._idle[toolchain.family]
+        if not idle:
+            return None
+        best = max(idle, key=lambda worker: len(worker.loaded & set(toolchain.distributions)))
+        idle.remove(best)
+        return best
+
+    def _started(self, task: Task) -> WorkerProcess:
         with self._guard:
             if self._closed:
                 raise StepFailed(task.step.id, "the run was stopped", task.log)
-            if name not in self._workers:
-                self._workers[name] = WorkerProcess(
-                    task.log, memory_limit_bytes=self._memory_limit_bytes, scratch=self._scratch
-                )
-            return self._workers[name]
+            worker = WorkerProcess(task.log, memory_limit_bytes=self._memory_limit_bytes, scratch=self._scratch)
+            self._alive.add(worker)
+            return worker
 
-    def _drop(self, task: Task, worker: WorkerProcess) -> None:
+    def _keep(self, worker: WorkerProcess, family: str) -> None:
+        """For the tasks of its family that are to come; without any, end it."""
         with self._guard:
-            del self._workers[task.step.toolchain.name]
+            if family in self._to_come:
+                self._idle[family].append(worker)
+                return
+        self._end(worker)
+
+    def _end(self, worker: WorkerProcess) -> None:
+        with self._guard:
+            self._alive.discard(worker)
         worker.close()
 
 

@@ -8,7 +8,6 @@ targets which ask for the same work share it.
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import platform
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployspec.digests import sha256_file, sha256_json
 from deployspec.errors import UsageError
+from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ def step_key(
 
 def installed_versions(toolchain: Toolchain) -> dict[str, str | None]:
     """The version of each of the toolchain's distributions, None where it is not installed."""
-    return {name: _version(name) for name in toolchain.distributions}
+    return dict(map(installed, toolchain.distributions))
 
 
 def missing_distributions(toolchain: Toolchain) -> tuple[str, ...]:
@@ -71,33 +71,27 @@ def toolchain_versions(toolchain: Toolchain) -> dict[str, str]:
             f"the toolchain '{toolchain.name}' needs {', '.join(missing)}: pip install 'deployspec[{toolchain.extra}]'"
         )
     machine = {"python": platform.python_version(), "platform": f"{sys.platform}-{platform.machine()}"}
-    return machine | {name: _version(name) or "" for name in toolchain.distributions}
+    return machine | {name: version or "" for name, version in installed_versions(toolchain).items()}
 
 
 def code_sha256(step: Step) -> str:
     """Digest of the code that `step` runs, read without importing it.
 
     It covers the module of the step's function, what that module imports of its own package, at its top or inside
-    a function, and the modules that the options name: a runner is shipped as a file.
+    a function, and likewise the modules that the options name: a runner, an inspector.
     """
     module = step.function.partition(":")[0]
     files = set(_reached(module))
     if not files:
         raise ModuleNotFoundError(f"step '{step.id}' names the module '{module}', which has no source file")
-    files |= {file for name in _strings(step.options) if _DOTTED.fullmatch(name) and (file := _module_file(name))}
+    for name in _strings(step.options):
+        named = name.partition(":")[0]
+        files |= set(_reached(named)) if _DOTTED.fullmatch(named) else set()
     return sha256_json(sorted((file.name, _file_sha256(file)) for file in files))
 
 
 _file_sha256 = cache(sha256_file)
 """Source files do not change under a running program."""
-
-
-@cache
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 @cache

@@ -37,10 +37,14 @@ class WorkerLost(Exception):
 
 
 class WorkerProcess:
-    """A live worker and the group of processes that it leads. What it prints first goes to `log`."""
+    """A live worker and the group of processes that it leads. What it prints first goes to `log`.
+
+    `served` counts its answers; `loaded` holds the distributions of the toolchains that it served.
+    """
 
     def __init__(self, log: Path, *, memory_limit_bytes: int | None = None, scratch: Path) -> None:
         self.served = 0
+        self.loaded: set[str] = set()
         self._killed = False
         self._connection, theirs = Pipe()
         leash, self._leash = Pipe(duplex=False)
@@ -71,6 +75,7 @@ class WorkerProcess:
                 self._process.wait(EXIT_S)  # its own end tells more than ours would
             raise WorkerLost(self.kill()) from None
         self.served += 1
+        self.loaded.update(task.step.toolchain.distributions)
         return answer
 
     def kill(self) -> str:

@@ -155,7 +155,7 @@ class _Run:
 
     def _start(self, step: Step, executor: Executor, workspace: Path) -> bool:
         """Start a ready step if there is room. False when another run is at it or has just finished it."""
-        if not executor.has_room(step.toolchain):
+        if not executor.has_room():
             return True
         key = self._key(step)
         lock = self._store.lock(key, timeout_s=0 if self._claims else POLL_S)
@@ -178,8 +178,13 @@ class _Run:
         out = home / OUT_FOLDER
         job = Job(inputs=inputs, out=out, options=step.options, model=context.model, seed=context.seed)
         self._progress.started(step)
-        future = executor.submit(Task(step=step, job=job, log=log))
+        future = executor.submit(Task(step=step, job=job, log=log), self._to_come(step))
         self._claims[future] = _Claim(step=step, key=key, home=home, log=log, lock=lock)
+
+    def _to_come(self, starting: Step) -> set[str]:
+        """The families of the steps that are yet to start once `starting` has."""
+        begun = {starting.id, *self.results, *(claim.step.id for claim in self._claims.values())}
+        return {step.toolchain.family for step in self._steps.values() if step.id not in begun}
 
     def _collect(self, future: Future[Answer]) -> None:
         claim = self._claims.pop(future)

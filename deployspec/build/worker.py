@@ -1,4 +1,6 @@
-"""The child process that runs steps of one toolchain: `python -m deployspec.build.worker CONNECTION LEASH MEMORY`.
+"""The child process that runs steps: `python -m deployspec.build.worker CONNECTION LEASH MEMORY`.
+
+They are those of one toolchain, or of several that share a process.
 
 Tasks and answers travel on a socket of their own, so that whatever a framework prints goes to the step's log.
 The process leads its own group and holds one end of a pipe, the leash, that nobody writes to: once the program

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "check": "Build, measure and judge every target, and sign the report.",
     "verify": "Derive a report's conclusion again, and doubt everything in it.",
     "show": "Show a report for people to read.",
+    "inspect": "Tell what a model file holds, from its own bytes.",
+    "run": "Run a Core ML model in the reference evaluator, on any machine.",
     "keygen": "Make a key pair to sign reports with.",
     "targets": "Tell the formats, what each takes, and what is installed.",
     "schema": "Print the JSON schema of the spec language, for editors.",

@@ -213,7 +213,8 @@ deployspec = 1
 
 def _model(found: Surroundings, source: str, out: Path) -> str:
     file, colon, callable_name = source.partition(":")
-    weights = f'weights = "{_relative(found.weights, out)}"' if found.weights else '# weights = "model.safetensors"'
+    apart = f'weights = "{_relative(found.weights, out)}"' if found.weights else '# weights = "model.safetensors"'
+    weights = apart if colon else "# its weights lie in this file"
     return f"""\
 [model]
 name    = "{found.name}"

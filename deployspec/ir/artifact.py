@@ -42,6 +42,17 @@ class Job:
         folder.mkdir(exist_ok=True)
         return folder
 
+    @property
+    def source(self) -> dict[str, Any]:
+        """How a runner opens the source itself: its text, its weights, its inputs and the names of its outputs."""
+        inputs = [{"name": each.name, "shape": list(each.shape), "dtype": each.dtype} for each in self.model.inputs]
+        return {
+            "source": self.model.source,
+            "weights": self.model.weights,
+            "inputs": inputs,
+            "outputs": [each.name for each in self.model.outputs],
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:

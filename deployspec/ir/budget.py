@@ -98,7 +98,7 @@ def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
 def _count(name: str, measured_from: str, meaning: str) -> BudgetKind:
     return BudgetKind(
         name=name, dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
-        method=Method.EXACT, measured_from=measured_from, meaning=meaning, measured=False,
+        method=Method.EXACT, measured_from=measured_from, meaning=meaning,
     )  # fmt: skip
 
 
@@ -140,7 +140,12 @@ _ROWS: Final = (
     BudgetKind(
         name="undelegated_ops", dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
         method=Method.EXACT, measured_from="undelegated_ops", formats=("executorch", "tflite"),
-        meaning="operators left to the portable kernels", measured=False,
+        meaning="operators left to the portable kernels",
+    ),
+    BudgetKind(
+        name="sparsity", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.STATIC,
+        method=Method.EXACT, measured_from="sparsity",
+        meaning="share of zeros in the stored weights of two or more dimensions",
     ),
     _time("latency_p50", "latency.p50", "median time of a warm call, median over processes"),
     _time("latency_p90", "latency.p90", "90th percentile of a process's warm calls, median over processes"),

@@ -98,22 +98,30 @@ class Processes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Operators:
+    """What an artifact runs: each operator as its format names it, with how often it occurs. Shown, never judged."""
+
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotMeasured:
     """The figure could not be had; `reason` says why. It never passes a budget."""
 
     reason: str
 
 
-Statistic = Count | Reduction | Share | Classified | Processes | NotMeasured
+Statistic = Count | Reduction | Share | Classified | Processes | Operators | NotMeasured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One figure (or table) of one target.
 
-    `name` is what budgets are measured from: size, size_compressed, size_reduction, quality, agreement,
-    latency.p50 …, load, first_call, memory_peak, latency_reduction. `split` is "test" or "field" where
-    data decides it. `samples_sha256` is the digest of the raw samples in the store.
+    `name` is what budgets are measured from: size, size_compressed, size_reduction, parameters, macs, sparsity,
+    undelegated_ops, quality, agreement, latency.p50 …, load, first_call, memory_peak, latency_reduction; `operators`
+    are shown only. `split` is "test" or "field" where data decides it. `samples_sha256` is the digest of the raw
+    samples in the store.
     """
 
     target: str

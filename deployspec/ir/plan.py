@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from deployspec.ir.rules import EvidenceClass
 from deployspec.ir.spec import SourceKind
 
 Form = str
@@ -16,30 +17,32 @@ Form = str
 
 TORCH_MODULE: Form = "torch.nn.Module"
 EXPORTED_PROGRAM: Form = "torch.export.ExportedProgram"
-TORCHSCRIPT: Form = "torchscript"
+SCRIPT_MODULE: Form = "torch.jit.ScriptModule"
 KERAS_MODEL: Form = "keras.Model"
 SAVED_MODEL: Form = "saved_model"
 DATASET: Form = "dataset"
+STRUCTURE: Form = "structure"
 OUTPUTS: Form = "outputs"
 
 SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
     SourceKind.TORCH_CALLABLE: TORCH_MODULE,
     SourceKind.KERAS_CALLABLE: KERAS_MODEL,
     SourceKind.EXPORTED_PROGRAM: EXPORTED_PROGRAM,
-    SourceKind.TORCHSCRIPT: TORCHSCRIPT,
+    SourceKind.TORCHSCRIPT: SCRIPT_MODULE,
     SourceKind.KERAS_FILE: KERAS_MODEL,
     SourceKind.SAVED_MODEL: SAVED_MODEL,
 }
-"""The representation that each kind of source gives."""
+"""The representation that each kind of source gives: opened from the source itself, in a worker."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Toolchain:
-    """The distributions that a step runs on.
+    """The distributions that a step runs on; one written `a|b` may be either, where both bring the same modules.
 
-    Steps of one toolchain share a worker, so that an import is paid once. `extra` is the project's extra
-    that installs them; `preload` the modules a worker imports first; `block` modules that must not be
-    pulled in along the way (their import is made to fail until the preload is done).
+    Steps of one toolchain share a worker, so that an import is paid once; so do those of toolchains that name
+    the same import in `shares`, which must get on with each other in one process. `extra` is the project's
+    extra that installs the distributions; `preload` the modules a worker imports first; `block` modules that
+    must not be pulled in along the way (their import is made to fail until the preload is done).
     """
 
     name: str
@@ -47,6 +50,12 @@ class Toolchain:
     extra: str = ""
     preload: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+    shares: str = ""
+
+    @property
+    def family(self) -> str:
+        """Steps of one family may share a worker."""
+        return self.shares or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,27 +70,48 @@ class Runner:
     needs: tuple[str, ...] = ("deployspec.runners.protocol",)
     runs_source: bool = False
     """Whether it also runs the eager source, which then is the baseline of `latency_reduction`."""
+    evidence: EvidenceClass | None = None
+    """The class of what it gives where that is not the lane's: an evaluator's is `reference`, and is never timed."""
+    modes: tuple[str, ...] = ()
+    """Arithmetics that it can take. Each split is run in every one, the first one's figure is shown, and a verdict
+    stands only where they agree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspector:
+    """Reads an artifact's own bytes, without its framework, in a light worker.
+
+    `function` is `module:callable` from the artifact's path and the spec's Model to a
+    `deployspec.ir.structure.Structure`. The modules of `toolchain` hold no more than the format's schema.
+    """
+
+    function: str
+    toolchain: Toolchain
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lowering:
-    """An edge of the route graph: takes one form, gives another, and may realise one quantization scheme.
+    """An edge of the route graph: takes one of some forms, gives another, and may realise one pass.
 
-    `function` is `module:callable`, called in a worker with a `deployspec.ir.artifact.Job`. `needs` names
-    the data splits it reads. `tolerance` is the largest output difference from what made it, in units of
+    `function` is `module:callable`, called in a worker with a `deployspec.ir.artifact.Job`: its role "model" is the
+    source where that is among `takes`, its role "input" what the lowering before it gave. `realises` is what a pass of
+    the spec wants: a quantization scheme, or the pass's own name. `needs` names the data splits it reads.
+    `tolerance` is the largest output difference from what made it, in units of
     the predecessor's spread, that the contract accepts. `cost_s` orders work, longest first.
     """
 
     name: str
-    takes: Form
+    takes: tuple[Form, ...]
     gives: Form
     function: str
     toolchain: Toolchain
     tolerance: float
     realises: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    """Those of the target's options that change what this lowering writes."""
+    """Those of the plug-in's options that change what this lowering writes."""
     needs: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    """Those of the options that name code of the project, `file.py:callable`, an input with all that it imports."""
     cost_s: float = 5.0
 
 
@@ -92,6 +122,8 @@ class Action(StrEnum):
     """Read, check and preprocess a data split."""
     CONVERT = "convert"
     """A pass or a lowering."""
+    INSPECT = "inspect"
+    """Read what is in an artifact from its bytes."""
     EVALUATE = "evaluate"
     """Reload from the bytes in a fresh process, hold the contract, run a split."""
 
@@ -121,7 +153,8 @@ class Step:
 class Route:
     """How one target is made: its steps in order, the one that gives the artifact, what measures it.
 
-    `evaluations` maps a split to the step that runs it. `baseline` is the step whose artifact
+    `structure` is the step that reads the artifact's bytes. `runner` is None where nothing here executes the
+    format. `evaluations` pairs a split with each step that runs it. `baseline` is the step whose artifact
     `latency_reduction` compares with ("model": the eager source), None where no budget asks.
     """
 
@@ -129,7 +162,8 @@ class Route:
     format: Form
     steps: tuple[str, ...]
     artifact: str
-    runner: Runner
+    structure: str
+    runner: Runner | None
     evaluations: tuple[tuple[str, str], ...] = ()
     baseline: str | None = None
     notes: tuple[str, ...] = ()

@@ -69,7 +69,8 @@ class TargetReport:
 class Report:
     """The predicate of the in-toto statement. Times are RFC 3339 in UTC with a `Z`.
 
-    `sources` are the model's files, its weights first; `data` the files of each split, `<split>: <file>`.
+    `sources` are the model's files, its weights first, then those of its hooks; `data` the files of each split,
+    `<split>: <file>`.
     `left_out` names the spec's targets that were not asked for, so that a part never passes for the whole.
     """
 

@@ -24,11 +24,16 @@ DType = Literal["float32", "float16", "bfloat16", "int8", "int16", "int32", "int
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """What a hint demands beyond its type: characters or items, least and greatest value, a regular expression."""
+    """What a hint demands beyond its type: characters or items, least and greatest value, a regular expression.
+
+    `gt` and `lt` are the ends of a range that do not belong to it.
+    """
 
     min_length: int | None = None
     ge: int | None = None
     le: int | None = None
+    gt: int | None = None
+    lt: int | None = None
     pattern: str | None = None
 
 
@@ -159,10 +164,14 @@ SPLITS: Final = tuple(each.name for each in fields(Data))
 
 @dataclass(frozen=True)
 class PassUse:
-    """One `[[targets.NAME.passes]]`: a plug-in's name and its options, already checked."""
+    """One `[[targets.NAME.passes]]`: a plug-in's name and its options, already checked.
+
+    `hooks` are those of the options that name code of the project, as `file.py:callable`.
+    """
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
+    hooks: tuple[str, ...] = ()
 
     def option(self, name: str) -> Any:
         """The option's value, None when it was not given."""

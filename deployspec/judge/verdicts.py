@@ -64,23 +64,33 @@ def conclude(verdicts: Sequence[Verdict], *, strict: bool = False, complete: boo
 
 def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement], rules: Rules) -> Verdict:
     kind = BUDGETS.get(budget.metric)  # None: a metric of the spec's own
-    measured = _pick(target, budget, kind, measurements) if kind else None
-    if kind is None or measured is None:
+    measured = _pick(target, budget, kind, measurements) if kind else []
+    if kind is None or not measured:
         why = "nothing measured it" if budget.measured else "not measured in this version"
         return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {why}"), None)
-    finding = _accepted(_find(budget, kind, measured, rules), kind, measured.evidence, rules)
-    return _verdict(target, budget, finding, measured.evidence)
+    found = [_accepted(_find(budget, kind, each, rules), kind, each.evidence, rules) for each in measured]
+    return _verdict(target, budget, _agreed(found, measured), measured[0].evidence)
 
 
-def _pick(target: str, budget: Budget, kind: BudgetKind, measurements: Sequence[Measurement]) -> Measurement | None:
-    """The measurement that decides the budget: of the best class, the first one."""
+def _agreed(found: Sequence[Finding], measured: Sequence[Measurement]) -> Finding:
+    """The first finding, if every arithmetic that the artifact was run in leads to the same outcome."""
+    first = found[0]
+    if all(each.outcome is first.outcome for each in found):
+        return first
+    told = ", ".join(f"{run.runtime}: {each.outcome}" for each, run in zip(found, measured, strict=True))
+    return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"precision-sensitive, needs a device ({told})")
+
+
+def _pick(target: str, budget: Budget, kind: BudgetKind, measurements: Sequence[Measurement]) -> list[Measurement]:
+    """The measurements that decide the budget: those of the best class."""
     found = [
         each
         for each in measurements
         if (each.target, each.name) == (target, kind.measured_from)
         and (each.split == budget.split or not kind.needs_split)
     ]
-    return min(found, key=lambda each: _BEST_FIRST.index(each.evidence), default=None)
+    best = min((_BEST_FIRST.index(each.evidence) for each in found), default=0)
+    return [each for each in found if _BEST_FIRST.index(each.evidence) == best]
 
 
 def _find(budget: Budget, kind: BudgetKind, measured: Measurement, rules: Rules) -> Finding:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
 from deployspec.lanes.live import LiveRunner
-from deployspec.lanes.program import lines_of, new_nonce, scripts
+from deployspec.lanes.program import lines_of, module_of, new_nonce, scripts
 
 if TYPE_CHECKING:
     from deployspec.ir.plan import Runner
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 class HostLane:
     """Runs programs on this machine's CPU, one thread each.
 
-    A runner that was started stays, its runtime imported, and does the next program of its kind too, until the
-    lane is closed. A lane belongs to one thread.
+    A runner's process stays, its runtime imported, and does the next program too, also that of another runner of its
+    toolchain's family, until the lane is closed. A lane belongs to one thread.
     """
 
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
     def __init__(self) -> None:
-        self._live: dict[Runner, LiveRunner] = {}
+        self._live: dict[str, LiveRunner] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -40,8 +40,11 @@ class HostLane:
 
     def prepare(self, runner: Runner) -> None:
         """Let `runner` import its runtime now, beside other work, rather than when it is wanted."""
-        if runner not in self._live:
-            self._live[runner] = LiveRunner(scripts(runner))
+        family = runner.toolchain.family
+        if family in self._live:
+            self._live[family].bring(scripts(runner))
+        else:
+            self._live[family] = LiveRunner(scripts(runner))
 
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
@@ -63,11 +66,12 @@ class HostLane:
         return _this_machine()
 
     def _answer(self, program: Program, folder: Path, nonce: str) -> str:
-        live = self._live[program.runner]
+        family = program.runner.toolchain.family
+        live = self._live[family]
         try:
             return live.do(folder, nonce, program.time_limit_s, program.log)
         except BaseException:  # whatever it is at, it does no other program
-            self._live.pop(program.runner).close()
+            self._live.pop(family).close()
             raise
 
 
@@ -77,7 +81,7 @@ def _lay_out(folder: Path, program: Program, nonce: str) -> None:
         (folder / name).symlink_to(path.resolve())
     program.fetch.mkdir(parents=True, exist_ok=True)
     (folder / "out").symlink_to(program.fetch.resolve())
-    job = program.job | {"nonce": nonce, "time_limit_s": program.time_limit_s}
+    job = program.job | {"runner": module_of(program.runner), "nonce": nonce, "time_limit_s": program.time_limit_s}
     (folder / "job.json").write_text(json.dumps(job))
 
 

@@ -34,17 +34,17 @@ class LiveRunner:
     """Runs `protocol.py` with the first of `scripts`, copies of which lie in a folder of their own.
 
     It begins to import its runtime at once and forks a child for each repetition of a job, so that programs
-    share nothing but the import.
+    share nothing but the import. A job may name another runner that was brought.
     """
 
     def __init__(self, scripts: Sequence[Path]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="deployspec-runner-")
-        copies = [Path(shutil.copy(script, self._folder.name)) for script in scripts]
+        self.bring(scripts)
         self._log = Path(self._folder.name, "runner.log")
         self._ready = False
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "protocol.py", copies[0].stem],
+                [sys.executable, "protocol.py", scripts[0].stem],
                 cwd=self._folder.name,
                 env=_environment(),
                 stdin=subprocess.PIPE,
@@ -52,6 +52,12 @@ class LiveRunner:
                 stderr=log,
                 text=True,
             )
+
+    def bring(self, scripts: Sequence[Path]) -> None:
+        """Copy what is not there yet."""
+        for script in scripts:
+            if not Path(self._folder.name, script.name).exists():
+                shutil.copy(script, self._folder.name)
 
     def wait(self, time_limit_s: float) -> None:
         """Until the runtime is imported. One that is not by then is ended, which its next job tells."""

@@ -55,6 +55,11 @@ def scripts(runner: Runner) -> list[Path]:
     return [_source(name) for name in (runner.script, *runner.needs)]
 
 
+def module_of(runner: Runner) -> str:
+    """What the runner's own file is imported as, where it is shipped to."""
+    return runner.script.rpartition(".")[2]
+
+
 def new_nonce() -> str:
     """Unpredictable, so that no earlier output can pass for this run's."""
     return secrets.token_hex(16)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_json
 from deployspec.ir.artifact import Done
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE
-from deployspec.measure.quality import Evaluated, measure_quality
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, EvidenceClass, Measurement, NotMeasured
+from deployspec.measure.quality import QUALITY_FIGURES, Evaluated, measure_quality
 from deployspec.measure.samples import SampleStore
 from deployspec.measure.size import measure_size
-from deployspec.measure.timing import Timed, measurements, time_artifact
+from deployspec.measure.structure import measure_structure, structure_of
+from deployspec.measure.timing import FIGURES, Timed, measurements, time_artifact
 from deployspec.sources.identity import origins
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import StepResult
-    from deployspec.ir.evidence import Measurement
-    from deployspec.ir.plan import Plan, Route
+    from deployspec.ir.plan import Plan, Route, Runner
     from deployspec.ir.spec import Spec, Target
     from deployspec.lanes.program import Lane
 
@@ -58,6 +58,11 @@ class Made:
     route: Route
     artifact: Done
 
+    def evidence(self, lane: Lane) -> EvidenceClass:
+        """The class of what running the artifact on `lane` gives."""
+        runner = self.route.runner
+        return runner.evidence if runner and runner.evidence else lane.evidence
+
 
 def made(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> list[Made]:
     """The targets whose artifact was built and held its contract."""
@@ -70,18 +75,26 @@ def made(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> list[Made
 
 
 def measure(spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lane) -> list[Measurement]:
-    """Size and quality of every target that was made, from what the steps left in the store."""
+    """Size, structure and quality of every target that was made, from what the steps left in the store."""
     references = {split: results[step] for split, step in plan.references}
     ran = [each for each in references.values() if isinstance(each, Done)]
     reference_bytes = ran[0].facts["weight_bytes"] if ran else None
     found: list[Measurement] = []
     for each in made(spec, plan, results):
-        found += measure_size(each.target.name, each.artifact.artifact, reference_bytes)
+        name = each.target.name
+        found += measure_size(name, each.artifact.artifact, reference_bytes)
+        inspected = results[each.route.structure]
+        assert isinstance(inspected, Done), "a target is made when all its steps are done"
+        found += measure_structure(name, structure_of(inspected))
+        if each.route.runner is None:
+            found += _not_run(each, [split for split, _ in plan.references if split])
+        elif each.route.runner.evidence is EvidenceClass.REFERENCE:
+            found += _not_timed(each)
         for split, step in each.route.evaluations:
             data, reference, outputs = results[f"data.{split}"], references[split], results[step]
             if isinstance(data, Done) and isinstance(reference, Done) and isinstance(outputs, Done):
                 runs = Evaluated(split=split, data=data, reference=reference, artifact=outputs)
-                found += measure_quality(spec, each.target.name, runs, lane.evidence)
+                found += measure_quality(spec, name, runs, each.evidence(lane))
     return found
 
 
@@ -91,7 +104,9 @@ def measure_timing(
     """Latency, load time and peak memory of every target that was made, one after the other."""
     found: list[Measurement] = []
     for each in made(spec, plan, results):
-        timed = _timed(spec, plan, each, results)
+        if each.route.runner is None or each.route.runner.evidence is EvidenceClass.REFERENCE:
+            continue
+        timed = _timed(spec, plan, each, each.route.runner, results)
         machine = lane.machine()
         reused = store.newest(timed, machine, clock.reuse_s, datetime.now(UTC)) if clock.reuse_s else None
         if reused is not None:
@@ -106,12 +121,33 @@ def measure_timing(
     return found
 
 
-def _timed(spec: Spec, plan: Plan, each: Made, results: Mapping[str, StepResult]) -> Timed:
+def _not_run(each: Made, splits: Sequence[str]) -> list[Measurement]:
+    """Why there is no figure that takes running the artifact."""
+    reason = f"no runtime on this machine executes {each.route.format}"
+    wanted = [("", name) for name in FIGURES] + [(split, name) for split in splits for name in QUALITY_FIGURES]
+    return _absent(each, reason, wanted)
+
+
+def _not_timed(each: Made) -> list[Measurement]:
+    """Why there is no time of an artifact that only an evaluator runs."""
+    reason = f"only a device tells: what runs {each.route.format} here is an evaluator, whose time says nothing"
+    return _absent(each, reason, [("", name) for name in FIGURES])
+
+
+def _absent(each: Made, reason: str, wanted: Sequence[tuple[str, str]]) -> list[Measurement]:
+    statistic = NotMeasured(reason=reason)
+    return [
+        Measurement(target=each.target.name, name=name, statistic=statistic, evidence=EvidenceClass.HOST, split=split)
+        for split, name in wanted
+    ]
+
+
+def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[str, StepResult]) -> Timed:
     baseline, options = _baseline(spec, plan, each.route, results)
     return Timed(
         target=each.target.name,
         lowered=each.artifact.folder,
-        runner=each.route.runner,
+        runner=runner,
         artifact=each.artifact.artifact,
         digest=_what_is_timed(spec, each, results),
         calls=_calls(each.target),

@@ -24,7 +24,7 @@ class NotFinite(ValueError):
 
 
 def decide(outputs: Path, task: TaskTable, output: Output) -> np.ndarray:
-    """The class index (n,) that each row of the .npy file `outputs` decides for.
+    """The class index (n,) that each row of the .npy file `outputs` decides for; any column where there are no labels.
 
     Raises NotFinite, and DataFault when the output's columns do not fit the task's labels.
     """
@@ -60,7 +60,7 @@ def _decide_rows(rows: np.ndarray, task: TaskTable, output: Output) -> np.ndarra
     if task.kind == "binary" and columns in (1, 2):
         positive = task.labels.index(task.positive or task.labels[1])
         return np.where(_probability(rows, output, positive) >= float(task.threshold), positive, 1 - positive)
-    if columns != classes:
+    if classes and columns != classes:
         raise DataFault(f"output '{output.name}' has {columns} values a sample, the task has {classes} labels")
     return np.asarray(rows.argmax(axis=1))
 

@@ -33,8 +33,7 @@ def evaluate_reference(job: Job) -> dict[str, Any]:
 
     Raises SourceFault when it cannot be run: without a reference there is nothing to compare with.
     """
-    options = {"source": job.options["source"], "weights": job.options["weights"]}
-    request = {"artifact": "source", "options": options, "tasks": [{"task": "describe"}, *_split_tasks(job)]}
+    request = {"artifact": "source", "options": job.source, "tasks": [{"task": "describe"}, *_split_tasks(job)]}
     try:
         facts = _run(job, request, {"source": job.inputs["model"]} | _split_files(job))
     except ProgramFailed as error:
@@ -46,20 +45,32 @@ def evaluate_reference(job: Job) -> dict[str, Any]:
 def evaluate_artifact(job: Job) -> dict[str, Any]:
     """Reload the artifact, hold its contract, run the split where there is one.
 
-    Facts: runtime, contract_difference (in units of the output's spread), samples, seconds. Raises
-    ContractBroken when what reloads is not what was made.
+    Facts: runtime, samples, seconds, and under `contract` for each way that the probe was run: batch, difference and
+    rms (in units of the output's spread), agreement. Raises ContractBroken when what reloads is not what was made.
     """
     lowered = job.inputs["artifact"]
     artifact = the_artifact(lowered)
     probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(lowered, "input"))}
-    tasks = [{"task": "outputs", "inputs": list(probes), "out": "out/probe"}, *_split_tasks(job)]
-    (job.out / "probe").mkdir()
-    request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
+    runs = _probe_runs(contract.probe_batch(lowered))
+    tasks = [
+        {"task": "outputs", "inputs": list(probes), "out": f"out/{folder}", "batch": batch} for folder, batch in runs
+    ]
+    for folder, _ in runs:
+        (job.out / folder).mkdir()
+    mode = {"mode": job.options["mode"]} if "mode" in job.options else {}
+    request = {"artifact": artifact.name, "tasks": [*tasks, *_split_tasks(job)]} | contract.call(lowered)
+    request["options"] |= mode
     try:
         facts = _run(job, request, {artifact.name: artifact} | probes | _split_files(job))
     except ProgramFailed as error:
         raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
-    return facts | {"contract_difference": _hold_contract(job, lowered)}
+    facts["runtime"] = ", ".join([facts["runtime"], *mode.values()])
+    return facts | {"contract": [_hold_contract(job, folder, batch) for folder, batch in runs]}
+
+
+def _probe_runs(most: int) -> list[tuple[str, int]]:
+    """The probe one sample at a time and, where the artifact takes more, `most` together: folder and batch of each."""
+    return [("probe", 1), *([(f"probe-{most}", most)] if most > 1 else [])]
 
 
 def _refuse_lost_batch(job: Job, rows: int | None) -> None:
@@ -90,7 +101,7 @@ def _split_tasks(job: Job) -> list[dict[str, Any]]:
 def _run(job: Job, request: dict[str, Any], files: dict[str, Path]) -> dict[str, Any]:
     """What the runner's tasks answered, together. Raises ProgramFailed when one failed or the runner did not finish."""
     chosen = job.options["runner"]
-    runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name="lane"))
+    runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name=chosen["family"]))
     program = Program(
         runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=Path("/dev/stderr")
     )
@@ -105,9 +116,14 @@ def _lane() -> HostLane:
     return HostLane()
 
 
-def _hold_contract(job: Job, lowered: Path) -> float:
-    """Compare the reloaded artifact's answers on the probe with those recorded when it was made."""
-    expected = [np.load(path) for path in contract.probe_files(lowered, "output")]
-    got = [np.load(path) for path in sorted((job.out / "probe").iterdir(), key=lambda path: int(path.stem))]
-    names = [output.name for output in job.model.outputs]
-    return contract.compare(expected, got, names, job.options["tolerance"])
+def _hold_contract(job: Job, folder: str, batch: int) -> dict[str, Any]:
+    """Compare the reloaded artifact's answers in `folder` with those recorded when it was made."""
+    expected = [np.load(path) for path in contract.probe_files(job.inputs["artifact"], "output")]
+    got = [np.load(path) for path in sorted((job.out / folder).iterdir(), key=lambda path: int(path.stem))]
+    outputs, tolerance = job.model.outputs, job.options["tolerance"]
+    try:
+        worst = contract.compare(expected, got, [each.name for each in outputs], tolerance)
+        agreement = contract.agreement(expected, got, outputs, tolerance)
+    except ContractBroken as error:
+        raise (ContractBroken(f"{batch} samples at a time: {error}") if batch > 1 else error) from error
+    return {"batch": batch, "difference": worst, "rms": contract.rms(expected, got), "agreement": agreement}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Spec
 
 
+QUALITY_FIGURES: Final = ("quality", "agreement")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
     """One split as three steps left it: the prepared data, the reference's outputs and the artifact's."""
@@ -40,7 +43,7 @@ class Evaluated:
 
 def measure_quality(spec: Spec, target: str, runs: Evaluated, evidence: EvidenceClass) -> list[Measurement]:
     """The measurements "quality" and "agreement" of one target on one split."""
-    statistics = {"quality": _quality, "agreement": _agreement}
+    statistics = dict(zip(QUALITY_FIGURES, (_quality, _agreement), strict=True))
     return [
         Measurement(
             target=target,
@@ -66,6 +69,8 @@ def _quality(spec: Spec, runs: Evaluated) -> Statistic:
     task = spec.task
     if task is None or task.task not in CLASSIFIED:
         return NotMeasured(reason="this version measures the quality of classification and binary tasks")
+    if not task.labels:
+        return NotMeasured(reason="the task names no labels")
     if not runs.data.facts["labelled"]:
         return NotMeasured(reason=f"the {runs.split} split has no y")
     truth = np.load(runs.data.folder / "y.npy")

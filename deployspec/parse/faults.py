@@ -52,7 +52,7 @@ class Faults:
         self._stand_ins.add(path)
         self._touch(path)
 
-    def touch(self, *path: str) -> bool:
+    def touch(self, *path: str | int) -> bool:
         """Whether a fault of this file lies under `path`: what depends on it is not blamed for it again."""
         return path in self._touched
 

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import ANY_TASK, BUDGETS, Keys, Task
+from deployspec.ir.budget import ANY_TASK, BUDGETS, LABELLED, Task
+from deployspec.ir.spec import SourceKind
 from deployspec.parse import budgets, paths
 from deployspec.sources.names import functions, top_level_names
 
@@ -139,6 +140,7 @@ def check_files(document: Document, folder: Path, root: Path, faults: Faults) ->
     if model is not None:
         file = _must_exist(paths.file_part(model.source), folder, root, ("model", "source"), faults)
         _must_define(model.source, file, ("model", "source"), faults)
+        _must_be_a_model(model, file, faults)
         if model.weights is not None:
             _must_exist(model.weights, folder, root, ("model", "weights"), faults)
     for name, metric in document.metrics.items():
@@ -147,11 +149,28 @@ def check_files(document: Document, folder: Path, root: Path, faults: Faults) ->
     _check_splits(document.data, folder, root, faults)
 
 
+def check_code(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> None:
+    """Whether `text` is `file.py:name`, its file is there and inside the project, and has the name at its top level."""
+    check_callable(text, path, faults)
+    _must_define(text, _must_exist(paths.file_part(text), folder, root, path, faults), path, faults)
+
+
 def _must_exist(text: str, folder: Path, root: Path, path: KeyPath, faults: Faults) -> Path | None:
     found = paths.check_path(text, folder, root, path, faults)
     if found is not None and not found.exists():
         faults.at_value("missing-file", f"'{text}' does not exist", path, "paths are relative to the spec")
     return found
+
+
+def _must_be_a_model(model: Model, file: Path | None, faults: Faults) -> None:
+    """A source's kind is told from its spelling; what is spelled like none is taken for a SavedModel folder."""
+    folder = model.kind is SourceKind.SAVED_MODEL
+    if file is None or not file.exists() or file.suffix == ".py":  # of code, what it lacks is told elsewhere
+        return
+    if file.is_dir() is not folder:
+        message = f"'{model.source}' is of no kind that is opened"
+        help = "a source is file.py:callable, a .pt2, .pt or .keras file, or a SavedModel folder"
+        faults.at_value("unknown-source", message, ("model", "source"), help)
 
 
 def _must_define(text: str, file: Path | None, path: KeyPath, faults: Faults) -> None:
@@ -199,7 +218,7 @@ def check_limit(limit: budgets.Limit, task: TaskTable | None, data: Data, at: Ke
     elif task is not None and task.task not in kind.tasks:
         help = f"it is for {', '.join(sorted(kind.tasks))}"
         faults.add("wrong-task", f"a {task.task} task has no '{name}'", at, help=help)
-    elif task is not None and kind.keys is Keys.CLASSES and not faults.touch("task", "labels"):
+    elif task is not None and (kind.needs_labels and task.task in LABELLED) and not faults.touch("task", "labels"):
         _check_class(limit, task, at, faults)
     missing = _unfed(limit, data)
     if missing:
@@ -211,7 +230,7 @@ def check_limit(limit: budgets.Limit, task: TaskTable | None, data: Data, at: Ke
 
 def _check_class(limit: budgets.Limit, task: TaskTable, at: KeyPath, faults: Faults) -> None:
     if not task.labels:
-        message = f"'{limit.kind.name}' is judged class by class, and the task names none"
+        message = f"'{limit.kind.name}' counts decisions for classes, and the task names none"
         faults.add("unknown-class", message, at, help="add labels = […] to [task]")
     elif limit.label not in (None, budgets.EVERY_OTHER) and limit.label not in task.label_set:
         help = nearest(limit.label or "", task.labels) or f"labels: {', '.join(task.labels[:20])}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -20,8 +22,16 @@ CHOSEN: Final = (EvidenceKind.QUALITY, *TIMED)
 HELP: Final = "a spec may only tighten a policy"
 
 
-def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> dict[bool, Rules]:
-    """The rules for a target without a device (False) and for one with (True)."""
+@dataclass(frozen=True)
+class Reach:
+    """What a target's default classes depend on: whether it names a device, and whether an evaluator stands for it."""
+
+    device: bool
+    evaluated: bool
+
+
+def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> dict[Reach, Rules]:
+    """The rules for each kind of target."""
     confidence = _confidence(spec, policies, faults)
     support = _min_support(spec, policies, faults)
     if spec.accept == "claimed" and any(each.accept == "signed" for each in policies):
@@ -29,14 +39,14 @@ def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Fa
     for kind in CHOSEN:
         _check_class(kind, spec, policies, faults)
     return {
-        device: Rules(
+        reach: Rules(
             confidence=confidence,
             least={EvidenceKind.STATIC.value: EvidenceClass.STATIC}
-            | {kind.value: _least(kind, spec, policies, device=device) for kind in CHOSEN},
+            | {kind.value: _least(kind, spec, policies, reach) for kind in CHOSEN},
             min_support=support,
             seed=spec.seed,
         )
-        for device in (False, True)
+        for reach in itertools.starmap(Reach, itertools.product((False, True), repeat=2))
     }
 
 
@@ -85,14 +95,19 @@ def _check_class(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[Eviden
             faults.at_value("loosens-policy", message, ("evidence", kind.value), HELP)
 
 
-def _least(
-    kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], *, device: bool
-) -> EvidenceClass:
-    default = EvidenceClass.DEVICE if device and kind in TIMED else EvidenceClass.HOST
-    least = _named(kind, spec) or default
+def _least(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], reach: Reach) -> EvidenceClass:
+    least = _named(kind, spec) or _default(kind, reach)
     for demanded in filter(None, (_named(kind, each) for each in policies)):
         least = demanded if demanded.reaches(least) else least
     return least
+
+
+def _default(kind: EvidenceKind, reach: Reach) -> EvidenceClass:
+    if reach.device and kind in TIMED:
+        return EvidenceClass.DEVICE
+    if reach.evaluated and kind is EvidenceKind.QUALITY:
+        return EvidenceClass.REFERENCE
+    return EvidenceClass.HOST
 
 
 def _named(kind: EvidenceKind, table: EvidenceTable) -> EvidenceClass | None:

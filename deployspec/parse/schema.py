@@ -97,6 +97,7 @@ def _constrained(args: tuple[Any, ...]) -> dict[str, Any]:
     for each in constraints:
         assert isinstance(each, Constraint)
         words = {length: each.min_length, "minimum": each.ge, "maximum": each.le, "pattern": each.pattern}
+        words |= {"exclusiveMinimum": each.gt, "exclusiveMaximum": each.lt}
         schema |= {word: value for word, value in words.items() if value is not None}
     return schema
 

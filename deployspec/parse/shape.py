@@ -173,6 +173,10 @@ def _breach(constraint: Constraint, value: Any) -> str:
         return f"this must be at least {constraint.ge}"
     if constraint.le is not None and value > constraint.le:
         return f"this must be at most {constraint.le}"
+    if constraint.gt is not None and value <= constraint.gt:
+        return f"this must be more than {constraint.gt}"
+    if constraint.lt is not None and value >= constraint.lt:
+        return f"this must be less than {constraint.lt}"
     if constraint.pattern is not None and re.fullmatch(constraint.pattern, value) is None:
         return f"this must match {constraint.pattern}"
     return ""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.budget import Budget
-    from deployspec.ir.plan import Lowering
     from deployspec.ir.rules import Rules
     from deployspec.ir.verdict import Waiver
 
@@ -87,11 +86,13 @@ class _Shared:
     """What every target is read with."""
 
     document: Document
+    folder: Path
+    root: Path
     kinds: dict[str, Any]
     limits: tuple[budgets.Limit, ...]
     policies: tuple[policy.Policy, ...]
     floor: policy.Expanded
-    rules: dict[bool, Rules]
+    rules: dict[rules.Reach, Rules]
     faults: Faults
 
     @cached_property
@@ -106,11 +107,10 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """A target, and the edges that its format adds."""
+    """A target, and what it asks of the planner."""
 
     target: Target
-    lowerings: tuple[Lowering, ...]
-    form: str
+    asked: targets.Asked
 
 
 def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Shared:
@@ -125,6 +125,8 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
     ]
     return _Shared(
         document=document,
+        folder=folder,
+        root=root,
         kinds=kinds,
         limits=_read_limits(document.budgets, ("budgets",), kinds, document, faults),
         policies=policies,
@@ -182,22 +184,25 @@ def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults
         return None
     resolved = _budgets(name, table, shared, faults)
     passes = targets.read_passes(table.passes, path, faults)
+    for place, hook in targets.hook_places(passes, path):
+        meaning.check_code(hook, shared.folder, shared.root, place, faults)
     limit_s = targets.time_limit_s(table.time_limit, path, faults)
     plugin = targets.read_plugin(Family.TARGETS, table.format, options, path, "format", faults)
     if plugin is None:
         return None
-    targets.check_schemes(passes, plugin.lowerings(), table.format, shared.document.data, path, faults)
+    asked = targets.Asked(plugin=plugin, format=table.format, path=path, passes=passes)
+    targets.check_passes(asked, shared.document.data, faults)
     target = Target(
         name=name,
         format=table.format,
         budgets=resolved,
-        rules=shared.rules[table.device is not None],
-        passes=tuple(passes.values()),
+        rules=shared.rules[rules.Reach(table.device is not None, asked.evaluated)],
+        passes=tuple(use for use, _ in passes.values()),
         options=targets.given(plugin, options),
         device=table.device,
         time_limit_s=limit_s,
     )
-    return _Found(target=target, lowerings=plugin.lowerings(), form=plugin.form)
+    return _Found(target=target, asked=asked)
 
 
 def _budgets(name: str, table: TargetTable, shared: _Shared, faults: Faults) -> tuple[Budget, ...]:
@@ -221,13 +226,11 @@ def _check_routes(document: Document, found: list[_Found], faults: Faults) -> No
         if not faults.touch("model"):
             faults.add("missing-key", "'model' is missing", help="add a [model] table")
         return
-    kind = document.model.kind
-    for each in {each.target.format: each for each in found}.values():
-        if not targets.reachable(kind, each.lowerings, each.form):
-            forms = {edge.takes for edge in each.lowerings} - {edge.gives for edge in each.lowerings}
-            message = f"no route leads from this source, of kind '{kind}', to '{each.target.format}'"
-            help = f"{each.target.format} is made from {', '.join(sorted(forms)) or 'nothing'}"
-            faults.at_value("no-route", message, ("model", "source"), help)
+    # Targets mostly ask for the same few things: one that is out of reach is told once.
+    different = {(each.target.format, each.asked.wanted): each.asked for each in found}
+    for asked in different.values():
+        if not faults.touch("model", "source") and not faults.touch(*asked.path, "passes"):
+            targets.check_route(document.model.kind, asked, faults)
 
 
 def _check_waivers(document: Document, shared: _Shared, found: list[_Found], faults: Faults) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec import registry
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.ir.plan import SOURCE_FORMS
+from deployspec.ir.rules import EvidenceClass
 from deployspec.ir.spec import PassUse
 from deployspec.parse import shape
 from deployspec.parse.document import TargetTable
 from deployspec.registry import Family
+from deployspec.routes import NoRoute, find_route
 from deployspec.units import QuantityError, parse_duration_s
 
 if TYPE_CHECKING:
-    from deployspec.ir.plan import Form, Lowering
+    from collections.abc import Iterator
+
+    from deployspec.ir.plan import Lowering
     from deployspec.ir.spec import Data, SourceKind
     from deployspec.parse.faults import Faults
 
@@ -44,15 +49,10 @@ def read_plugin(family: Family, name: str, options: dict[str, Any], path: KeyPat
     known = registry.find(family, name)
     if known is not None:
         return shape.read(known, options, path, faults)
-    available = f"available: {', '.join(registry.names(family))}"
     word = {Family.TARGETS: "format", Family.PASSES: "pass"}[family]
-    if name in registry.PLANNED[family]:
-        message = f"the {word} '{name}' is not built in this version"
-        faults.at_value("not-in-this-version", message, (*path, key), available)
-    else:
-        legal = (*registry.names(family), *registry.PLANNED[family])
-        message = f"unknown {word} '{name}'"
-        faults.at_value(f"unknown-{word}", message, (*path, key), nearest(name, legal) or available)
+    legal = registry.names(family)
+    help = nearest(name, legal) or f"available: {', '.join(legal)}"
+    faults.at_value(f"unknown-{word}", f"unknown {word} '{name}'", (*path, key), help)
     return None
 
 
@@ -71,8 +71,49 @@ def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
     return limit_s
 
 
-def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Faults) -> dict[int, PassUse]:
-    """The passes in order, by where they stand; each that cannot be used leaves a fault."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one target asks the planner for, and where each pass stands in the spec."""
+
+    plugin: Any
+    format: str
+    path: KeyPath
+    passes: dict[int, tuple[PassUse, Any]]
+
+    @property
+    def lowerings(self) -> tuple[Lowering, ...]:
+        """The edges that the format and the passes bring."""
+        return (*self.plugin.lowerings(), *(edge for _, each in self.passes.values() for edge in each.lowerings()))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What the route must realise, in order."""
+        return tuple(each.wanted() for _, each in self.passes.values())
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether what runs the format here is an evaluator, not its own runtime."""
+        runner = self.plugin.runner()
+        return runner is not None and runner.evidence is EvidenceClass.REFERENCE
+
+    def place(self, stuck: int) -> KeyPath:
+        """Where the pass that is the `stuck`-th wanted says what it wants."""
+        i, (use, _) = list(self.passes.items())[stuck]
+        return (*self.path, "passes", i, _key(use))
+
+    def called(self, stuck: int) -> str:
+        """What the `stuck`-th pass wants, for people: `the scheme 'int8'`, `the pass 'prune'`."""
+        use, plugin = list(self.passes.values())[stuck]
+        return f"the {_key(use)} '{plugin.wanted()}'"
+
+
+def _key(use: PassUse) -> str:
+    """The key that says what the pass wants."""
+    return "scheme" if use.option("scheme") is not None else "pass"
+
+
+def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Faults) -> dict[int, tuple[PassUse, Any]]:
+    """The passes in order with their plug-ins, by where they stand; each that cannot be used leaves a fault."""
     found = {}
     for i, table in enumerate(tables):
         here = (*path, "passes", i)
@@ -83,8 +124,22 @@ def read_passes(tables: tuple[dict[str, Any], ...], path: KeyPath, faults: Fault
         options = {key: value for key, value in table.items() if key != "pass"}
         plugin = read_plugin(Family.PASSES, name, options, here, "pass", faults)
         if plugin is not None:
-            found[i] = PassUse(name, given(plugin, options))
+            found[i] = (PassUse(name, given(plugin, options), _hooks(plugin)), plugin)
     return found
+
+
+def _hooks(plugin: Any) -> tuple[str, ...]:
+    """The code of the project that the pass runs."""
+    named = dict.fromkeys(name for edge in plugin.lowerings() for name in edge.hooks)
+    return tuple(getattr(plugin, name) for name in named)
+
+
+def hook_places(passes: dict[int, tuple[PassUse, Any]], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Each hook that the passes name, with where it stands."""
+    for i, (use, _) in passes.items():
+        for name, value in use.options:
+            if value in use.hooks:
+                yield (*path, "passes", i, name), value
 
 
 def given(plugin: Any, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -92,28 +147,64 @@ def given(plugin: Any, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple((key, getattr(plugin, key)) for key in options if hasattr(plugin, key))
 
 
-def check_schemes(
-    passes: dict[int, PassUse], lowerings: tuple[Lowering, ...], format: str, data: Data, path: KeyPath, faults: Faults
-) -> None:
-    """Whether the format takes each quantization scheme, and the data to calibrate it is there."""
-    schemes = {i: each.option("scheme") for i, each in passes.items() if each.option("scheme") is not None}
-    taken = {each.realises: each for each in lowerings if each.realises is not None}
-    for i, scheme in schemes.items():
-        here = (*path, "passes", i, "scheme")
-        if scheme not in taken:
-            message = f"the format '{format}' does not take the scheme '{scheme}'"
-            help = nearest(scheme, taken) or f"it takes {', '.join(sorted(taken)) or 'none'}"
-            faults.at_value("scheme-not-taken", message, here, help)
-        elif missing := [split for split in taken[scheme].needs if split not in data.splits()]:
-            message = f"'{scheme}' needs a {' and a '.join(missing)} split"
-            faults.at_value("no-calibration", message, here, f"add {missing[0]} = … to [data]")
-    for i in list(schemes)[1:]:
-        faults.add("repeated-pass", "a model is quantized once", (*path, "passes", i), help="leave one of them out")
+def check_passes(asked: Asked, data: Data, faults: Faults) -> None:
+    """Whether the format takes each pass at all, once, and the data that it reads is there."""
+    taken = {each.realises: each for each in asked.lowerings if each.realises is not None}
+    for i, wanted in enumerate(asked.wanted):
+        if wanted not in taken:
+            message = f"the format '{asked.format}' does not take {asked.called(i)}{_because(asked, wanted)}"
+            help = nearest(wanted, taken) or f"it takes {', '.join(sorted(taken)) or 'none'}"
+            faults.at_value("scheme-not-taken", message, asked.place(i), help)
+        elif missing := [split for split in taken[wanted].needs if split not in data.splits()]:
+            message = f"'{wanted}' needs a {' and a '.join(missing)} split"
+            faults.at_value(f"no-{missing[0]}", message, asked.place(i), f"add {missing[0]} = … to [data]")
+    _check_once(asked, faults)
 
 
-def reachable(source: SourceKind, lowerings: tuple[Lowering, ...], format: Form) -> bool:
-    """Whether a chain of lowerings leads from the source's form to the target's."""
-    forms = {SOURCE_FORMS[source]}
-    for _ in lowerings:
-        forms |= {each.gives for each in lowerings if each.takes in forms}
-    return format in forms
+def _check_once(asked: Asked, faults: Faults) -> None:
+    seen: set[str] = set()
+    for i, (use, _) in asked.passes.items():
+        if use.name in seen:
+            message = f"a model goes through '{use.name}' once"
+            faults.add("repeated-pass", message, (*asked.path, "passes", i), help="leave one of them out")
+        seen.add(use.name)
+
+
+def check_route(source: SourceKind, asked: Asked, faults: Faults) -> None:
+    """Whether a chain of lowerings leads from the source to the format through the passes; else a fault."""
+    start = SOURCE_FORMS[source]
+    try:
+        find_route(start, asked.plugin.form, asked.wanted, asked.lowerings)
+    except NoRoute as gap:
+        if gap.stuck is None:
+            message = f"no route leads from this source, of kind '{source}', to '{asked.format}'"
+            own = asked.plugin.lowerings()
+            forms = {form for edge in own for form in edge.takes} - {edge.gives for edge in own}
+            help = f"{asked.format} is made from {', '.join(sorted(forms)) or 'nothing'}{_others(source, asked)}"
+            faults.at_value("no-route", message + _because(asked, start), ("model", "source"), help)
+        else:
+            name, called = asked.wanted[gap.stuck], asked.called(gap.stuck)
+            message = f"'{asked.format}' cannot be made with {called} from this source, of kind '{source}'"
+            help = f"it takes {', '.join(gap.able) or 'no pass'} here{_others(source, asked)}"
+            reason = _because(asked, f"{name} from {start}") or _because(asked, name)
+            faults.at_value("no-route", message + reason, asked.place(gap.stuck), help)
+
+
+def _because(asked: Asked, key: str) -> str:
+    """The target's own reason, or a pass's, where one is stated."""
+    stated = (each.reasons.get(key) for each in (asked.plugin, *(plugin for _, plugin in asked.passes.values())))
+    reason = next(filter(None, stated), "")
+    return f": {reason}" if reason else ""
+
+
+def _others(source: SourceKind, asked: Asked) -> str:
+    """The other formats that the same source and passes lead to."""
+    able = []
+    for name in registry.names(Family.TARGETS):
+        other = replace(asked, plugin=registry.load(Family.TARGETS, name)(), format=name)
+        try:
+            find_route(SOURCE_FORMS[source], other.plugin.form, other.wanted, other.lowerings)
+        except NoRoute:
+            continue
+        able.append(name)
+    return f"; formats that take it as it stands: {', '.join(able)}" if able else ""

@@ -7,7 +7,12 @@ they are realised.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from deployspec.ir.spec import Constraint
+
+if TYPE_CHECKING:
+    from deployspec.ir.plan import Lowering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +20,19 @@ class Quantize:
     """`pass = "quantize"`: `scheme` is one that the target's format takes (`deployspec targets` lists them)."""
 
     name: ClassVar[str] = "quantize"
+    remark: ClassVar[str] = ""
+    reasons: ClassVar[dict[str, str]] = {}
 
     scheme: str
     """One that the target's format takes."""
+    tolerance: Annotated[float, Constraint(gt=0, le=1)] | None = None
+    """How far the quantized outputs may be from the float ones, as a share of their spread, before the artifact is
+    refused as broken; without it what the scheme usually stays well below. Budgets judge the rest."""
+
+    def wanted(self) -> str:
+        """The scheme."""
+        return self.scheme
+
+    def lowerings(self) -> tuple[Lowering, ...]:
+        """None of its own: quantization is part of how a format is made."""
+        return ()

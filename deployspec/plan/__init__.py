@@ -2,6 +2,5 @@
 
 from deployspec.plan.document import as_json
 from deployspec.plan.planner import JUDGED_SPLITS, make_plan
-from deployspec.plan.routes import NoRoute, find_route
 
-__all__ = ["JUDGED_SPLITS", "NoRoute", "as_json", "find_route", "make_plan"]
+__all__ = ["JUDGED_SPLITS", "as_json", "make_plan"]

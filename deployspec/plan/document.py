@@ -1,8 +1,8 @@
 """The plan as JSON: a stable form for machines, the same on every machine.
 
 Form: `{"deployspecPlan": 1, "model", "steps": [{"id", "action", "takes": {role: id}, "gives", "options",
-"toolchain", "targets"}], "targets": [{"name", "format", "steps", "artifact", "evaluations", "baseline"}],
-"references": {split: step}, "decidable": {target: […]}}`. Keys are only ever added within one number.
+"toolchain", "targets"}], "targets": [{"name", "format", "steps", "artifact", "structure", "evaluations", "baseline",
+"notes"}], "references": {split: step}, "decidable": {target: […]}}`. Keys are only ever added within one number.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def _route(route: Route) -> dict[str, Any]:
         "format": route.format,
         "steps": list(route.steps),
         "artifact": route.artifact,
+        "structure": route.structure,
         "evaluations": dict(route.evaluations),
         "baseline": route.baseline,
+        "notes": list(route.notes),
     }

@@ -12,8 +12,10 @@ from deployspec.ir.plan import (
     DATASET,
     OUTPUTS,
     SOURCE_FORMS,
+    STRUCTURE,
     Action,
     Form,
+    Inspector,
     Lowering,
     Plan,
     Route,
@@ -21,20 +23,28 @@ from deployspec.ir.plan import (
     Step,
     Toolchain,
 )
-from deployspec.plan.routes import find_route
+from deployspec.ir.spec import SourceKind
+from deployspec.routes import find_route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployspec.ir.budget import Budget
     from deployspec.ir.spec import Spec, Target
+    from deployspec.registry import Pass
 
 DATA_TOOLCHAIN: Final = Toolchain(name="data", distributions=("numpy",))
 EAGER: Final = Runner(
     script="deployspec.runners.torchscript",
-    needs=("deployspec.runners.protocol", "deployspec.runners.eager"),
+    needs=("deployspec.runners.protocol", "deployspec.runners.callables", "deployspec.runners.eager"),
     toolchain=Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch"),
 )
+KERAS: Final = Runner(
+    script="deployspec.runners.keras_eager",
+    needs=("deployspec.runners.protocol", "deployspec.runners.callables"),
+    toolchain=Toolchain(name="keras", distributions=("tensorflow-cpu|tensorflow", "keras"), extra="keras"),
+)
+KERAS_SOURCES: Final = frozenset({SourceKind.KERAS_CALLABLE, SourceKind.KERAS_FILE, SourceKind.SAVED_MODEL})
 JUDGED_SPLITS: Final = ("test", "field")
 LATENCY_REDUCTION: Final = "latency_reduction"
 SIZE_REDUCTION: Final = "size_reduction"
@@ -52,25 +62,56 @@ def make_plan(spec: Spec) -> Plan:
 
 def _route(graph: _Graph, target: Target) -> Route:
     plugin = registry.load(registry.Family.TARGETS, target.format)(**dict(target.options))
-    lowerings, runner = plugin.lowerings(), plugin.runner()
-    schemes = [use.option("scheme") for use in target.passes]
-    chain = find_route(graph.start, plugin.form, schemes, lowerings)
-    made = graph.convert(target, chain)
-    splits = graph.judged_splits
-    evaluations = tuple((split, graph.check(target, made[-1], chain[-1], runner, split)) for split in splits)
-    # An evaluation holds the contract before it runs its split; what none evaluates is checked by itself.
-    unevaluated = list(zip(made, chain, strict=True))[: -1 if splits else None]
-    checks = [graph.check(target, step, lowering, runner) for step, lowering in unevaluated]
-    baseline = _baseline(graph, target, plugin.form, lowerings, runner)
+    passes = [registry.load(registry.Family.PASSES, use.name)(**dict(use.options)) for use in target.passes]
+    lowerings = (*plugin.lowerings(), *(edge for each in passes for edge in each.lowerings()))
+    chain = find_route(graph.start, plugin.form, [each.wanted() for each in passes], lowerings)
+    chain = tuple(_held(edge, passes) for edge in chain)
+    made, runner = graph.convert(target, chain), plugin.runner()
+    structure = graph.inspect(target, made[-1], plugin.inspector())
+    checks, evaluations = _checks(graph, target, made, chain, runner) if runner else ([], ())
+    baseline = _baseline(graph, target, plugin.form, lowerings, runner) if runner else None
     return Route(
         target=target.name,
         format=plugin.form,
-        steps=tuple(dict.fromkeys([*made, *checks, *(step for _, step in evaluations)])),
+        steps=tuple(dict.fromkeys([*made, structure, *checks, *(step for _, step in evaluations)])),
         artifact=made[-1],
+        structure=structure,
         runner=runner,
         evaluations=evaluations,
         baseline=baseline,
+        notes=_notes(plugin, passes, runner),
     )
+
+
+def _held(edge: Lowering, passes: Sequence[Pass]) -> Lowering:
+    """The lowering, held to the tolerance that the spec states in the pass that it realises."""
+    stated = [each.tolerance for each in passes if each.wanted() == edge.realises and each.tolerance is not None]
+    return dataclasses.replace(edge, tolerance=stated[0]) if stated else edge
+
+
+def _notes(plugin: Any, passes: Sequence[Any], runner: Runner | None) -> tuple[str, ...]:
+    """What its makers say of the format, what to know of the passes, and what cannot be had of it here."""
+    unrun = "" if runner else f"nothing here executes {plugin.form}: what takes running it is not measured"
+    return tuple(note for note in (plugin.remark, *(each.remark for each in passes), unrun) if note)
+
+
+def _checks(
+    graph: _Graph, target: Target, made: Sequence[str], chain: Sequence[Lowering], runner: Runner
+) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The steps that hold the contract of each file on the way, and those that run the last one over a split.
+
+    An evaluation holds the contract before it runs its split; what none evaluates is checked by itself. What a pass
+    made of the source's form is no file that a runner could load: the lowering that takes it is held to it.
+    """
+    splits = graph.judged_splits
+    evaluations = tuple(
+        (split, graph.check(target, made[-1], chain[-1], runner, split, mode))
+        for split in splits
+        for mode in runner.modes or ("",)
+    )
+    files = [(step, edge) for step, edge in zip(made, chain, strict=True) if edge.gives == chain[-1].gives]
+    unevaluated = files[: -1 if splits else None]
+    return [graph.check(target, step, lowering, runner) for step, lowering in unevaluated], evaluations
 
 
 def _baseline(graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner) -> str | None:
@@ -131,6 +172,7 @@ class _Graph:
     def reference(self, split: str) -> str:
         """The step that runs the source itself, eagerly, over a split; without one it is only weighed."""
         model = self._spec.model
+        runner = KERAS if model.kind in KERAS_SOURCES else EAGER
         data = (("data", self.data(split)),) if split else ()
         return self._add(
             Step(
@@ -139,8 +181,8 @@ class _Graph:
                 takes=(("model", MODEL), *data),
                 gives=OUTPUTS,
                 function="deployspec.measure.evaluate:evaluate_reference",
-                toolchain=_on_lane(EAGER),
-                options={"runner": _runner_options(EAGER), "source": model.source, "weights": model.weights},
+                toolchain=_on_lane(runner),
+                options={"runner": _runner_options(runner), "source": model.source, "weights": model.weights},
                 cost_s=4.0,
             )
         )
@@ -149,13 +191,16 @@ class _Graph:
         """The steps of a route, each taking what the one before gave."""
         made: list[str] = []
         for lowering in chain:
+            model = (("model", MODEL),) if self.start in lowering.takes else ()
+            given = (("input", made[-1]),) if made else ()
             needs = [(split, self.data(split, target.name)) for split in self._needs(lowering)]
+            hooks = [(name, f"hook:{lowering.options[name]}") for name in lowering.hooks]
             made.append(
                 self._add(
                     Step(
                         id=f"{lowering.gives}.{lowering.name}",
                         action=Action.CONVERT,
-                        takes=(("input", made[-1]) if made else ("model", MODEL), *needs),
+                        takes=(*model, *given, *needs, *hooks),
                         gives=lowering.gives,
                         function=lowering.function,
                         toolchain=lowering.toolchain,
@@ -173,17 +218,37 @@ class _Graph:
         probe = [split for split in ("calibration",) if split in self._splits]
         return list(dict.fromkeys([*lowering.needs, *probe]))
 
-    def check(self, target: Target, artifact: str, lowering: Lowering, runner: Runner, split: str | None = None) -> str:
-        """The step that reloads an artifact in a fresh process, holds the contract and runs a split."""
+    def inspect(self, target: Target, artifact: str, inspector: Inspector) -> str:
+        """The step that reads an artifact's own bytes."""
         return self._add(
             Step(
-                id=f"{artifact}@{split or 'contract'}",
+                id=f"{artifact}@structure",
+                action=Action.INSPECT,
+                takes=(("artifact", artifact),),
+                gives=STRUCTURE,
+                function="deployspec.measure.structure:inspect_artifact",
+                toolchain=inspector.toolchain,
+                options={"inspector": inspector.function},
+                targets=(target.name,),
+                cost_s=0.5,
+                time_limit_s=target.time_limit_s,
+            )
+        )
+
+    def check(
+        self, target: Target, artifact: str, lowering: Lowering, runner: Runner, split: str = "", mode: str = ""
+    ) -> str:
+        """The step that reloads an artifact in a fresh process, holds the contract and runs a split."""
+        options = {"runner": _runner_options(runner), "tolerance": lowering.tolerance}
+        return self._add(
+            Step(
+                id=f"{artifact}@{split or 'contract'}{f'.{mode}' if mode else ''}",
                 action=Action.EVALUATE,
                 takes=(("artifact", artifact), *([("data", self.data(split))] if split else [])),
                 gives=OUTPUTS,
                 function="deployspec.measure.evaluate:evaluate_artifact",
                 toolchain=_on_lane(runner),
-                options={"runner": _runner_options(runner), "tolerance": lowering.tolerance},
+                options=options | ({"mode": mode} if mode else {}),
                 targets=(target.name,),
                 cost_s=2.0,
                 time_limit_s=target.time_limit_s,
@@ -221,8 +286,8 @@ def _shared(there: Step, wanted: Step) -> Step:
 
 def _on_lane(runner: Runner) -> Toolchain:
     """The light worker that starts runners: it imports nothing, but the runtime's version is part of the key."""
-    return dataclasses.replace(runner.toolchain, name="lane", preload=(), block=())
+    return dataclasses.replace(runner.toolchain, name="lane", shares="", preload=(), block=())
 
 
 def _runner_options(runner: Runner) -> dict[str, Any]:
-    return {"script": runner.script, "needs": list(runner.needs)}
+    return {"script": runner.script, "needs": list(runner.needs), "family": runner.toolchain.family}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from deployspec.digests import sha256_path
 from deployspec.errors import DigestMismatch
 from deployspec.ir.artifact import Done, Failed
 from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
+from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def compose(found: Findings) -> Report:
         model=spec.model.name,
         model_version=spec.model.version,
         spec=Digest(name=spec.path.name, sha256=spec.sha256),
-        sources=tuple(Digest(name=name, sha256=digest) for name, digest in found.origins["model"].files),
+        sources=tuple(Digest(name=name, sha256=digest) for name, digest in _sources(found.origins).items()),
         data=tuple(
             Digest(name=f"{origin.id.removeprefix('data:')}: {name}", sha256=digest)
             for origin in found.origins.values()
@@ -75,6 +75,12 @@ def compose(found: Findings) -> Report:
         expires_at=write_time(expires) if expires else "",
         left_out=spec.left_out,
     )
+
+
+def _sources(origins: Mapping[str, Origin]) -> dict[str, str]:
+    """The model's files, its weights first, then those of the hooks, each once."""
+    hooks = (origin.files for origin in origins.values() if origin.id.startswith("hook:"))
+    return dict(origins["model"].files) | {name: digest for files in hooks for name, digest in files}
 
 
 def _target(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
@@ -114,7 +120,7 @@ def _step(step: Step, result: StepResult) -> StepRecord:
 def _tools(plan: Plan, origins: Mapping[str, Origin]) -> tuple[tuple[str, str], ...]:
     """This program and every distribution that a step ran on, or the project's code imports, with versions."""
     names = {name for step in plan.steps for name in step.toolchain.distributions}
-    versions = {name: importlib.metadata.version(name) for name in names}
+    versions = {name: version or "" for name, version in map(installed, names)}
     for origin in origins.values():
         versions |= dict(origin.distributions)
     return (("deployspec", __version__), *sorted(versions.items()))

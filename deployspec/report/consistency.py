@@ -19,6 +19,7 @@ from deployspec.ir.evidence import (
     Count,
     EvidenceClass,
     NotMeasured,
+    Operators,
     Processes,
     Reduction,
     Share,
@@ -153,8 +154,8 @@ def _measurements(report: Report) -> Iterator[str]:
             yield f"{each.name!r} was measured on {each.target!r}, which is no target"
         if not (_is_possible(each.statistic) and _suits(each)):
             yield f"the statistics of {each.name!r} of target {each.target!r} are impossible"
-    keys = ((each.target, each.name, each.split, each.evidence) for each in report.measurements)
-    for target, name, split, evidence in _repeated(keys):
+    keys = ((each.target, each.name, each.split, each.evidence, each.runtime) for each in report.measurements)
+    for target, name, split, evidence, _ in _repeated(keys):
         place = f" on {split!r}" if split else ""
         yield f"{name!r} of target {target!r} was measured twice{place} with evidence of class {evidence.value!r}"
 
@@ -176,9 +177,12 @@ def _suits(measured: Measurement) -> bool:
 
 def _agreements(report: Report) -> Iterator[str]:
     """What two tables tell of the same decisions: both right agree, and one right and one wrong never do."""
-    places = {(each.target, each.split, each.evidence, each.name): each.statistic for each in report.measurements}
-    for (target, split, evidence, name), share in places.items():
-        table = places.get((target, split, evidence, "quality"))
+    places = {
+        (each.target, each.split, each.evidence, each.runtime, each.name): each.statistic
+        for each in report.measurements
+    }
+    for (target, split, evidence, runtime, name), share in places.items():
+        table = places.get((target, split, evidence, runtime, "quality"))
         if name != "agreement" or not isinstance(share, Share) or not isinstance(table, Classified):
             continue
         both, neither = (sum(getattr(pair, cell) for pair in table.paired) for cell in ("both", "neither"))
@@ -210,6 +214,8 @@ def _is_possible(statistic: Statistic) -> bool:
             return 0 <= before < _HUGE and 0 <= after < _HUGE
         case Count(value=value):
             return _is_sane(value)
+        case Operators(counts=counts):
+            return all(count > 0 for _, count in counts) and not _repeated(name for name, _ in counts)
         case NotMeasured():
             return True
         case _:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 def remarks(
     spec: Spec, plan: Plan, results: Mapping[str, StepResult], measurements: Sequence[Measurement]
 ) -> tuple[str, ...]:
-    """Steps that failed, values outside the declared range, timings used again or disturbed, deprecated formats."""
+    """Steps that failed, what others tell of their work, values outside the declared range, timings used again or
+    disturbed, deprecated formats, passes that mostly cost what nobody wants to lose.
+    """
     return (
         *_failures(plan, results),
+        *_told(plan, results),
         *_ranges(spec, results),
         *_timings(measurements),
         *_formats(spec),
+        *_passes(spec),
     )
 
 
@@ -34,6 +38,14 @@ def _failures(plan: Plan, results: Mapping[str, StepResult]) -> Iterator[str]:
         result = results[step.id]
         if not isinstance(result, Done) and result.blocked_by is None:
             yield f"step '{result.step}' failed: {result.reason}"
+
+
+def _told(plan: Plan, results: Mapping[str, StepResult]) -> Iterator[str]:
+    """What a step says of its work, in its fact "remarks"."""
+    for step in plan.steps:
+        result = results[step.id]
+        if isinstance(result, Done):
+            yield from (f"{step.id}: {remark}" for remark in result.facts.get("remarks", ()))
 
 
 def _ranges(spec: Spec, results: Mapping[str, StepResult]) -> Iterator[str]:
@@ -60,3 +72,11 @@ def _formats(spec: Spec) -> Iterator[str]:
         remark = registry.load(registry.Family.TARGETS, name).remark
         if remark:
             yield f"{name}: {remark}"
+
+
+def _passes(spec: Spec) -> Iterator[str]:
+    for target in spec.targets:
+        for use in target.passes:
+            remark = registry.load(registry.Family.PASSES, use.name)(**dict(use.options)).remark
+            if remark:
+                yield f"{target.name}: {remark}"

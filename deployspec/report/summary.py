@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from deployspec.ir.verdict import Outcome, Result
+from deployspec.report import figures
 from deployspec.report.figures import counted, plain
 
 if TYPE_CHECKING:
@@ -63,10 +64,54 @@ def confidence(target: TargetReport) -> str:
     return f"bounds at {(stated * 100).normalize():f} % confidence, each one-sided"
 
 
-def reasons(target: TargetReport, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts that need a word: all but plain passes, and what a target that was not built could not measure."""
+def overview(report: Report) -> list[tuple[str, str, str]]:
+    """For a report of several targets: each one's name, its format, and how many budgets came to what."""
+    rows = []
+    for target in report.targets:
+        outcomes = Counter(each.verdict for each in report.verdicts if each.target == target.name)
+        told = ", ".join(f"{outcomes[each]} {each.value.replace('_', ' ')}" for each in Outcome if outcomes[each])
+        rows.append((target.name, target.format, told if target.artifact else "not built"))
+    return rows if len(rows) > 1 else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why budgets did not plainly pass: their names, and the sentence that they share."""
+
+    outcome: Outcome
+    said: str
+    """The outcome in words: `not measured`, `waived (fail)`."""
+    budgets: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.said} {self.budgets}: {self.why}"
+
+
+def reasons(target: TargetReport, verdicts: Sequence[Verdict]) -> list[Reason]:
+    """A word on all but plain passes, and but for what a target that was not built could not have.
+
+    Budgets that could not be measured for one and the same reason are told together.
+    """
     plain_ones = {Outcome.PASS} if target.artifact else {Outcome.PASS, Outcome.NOT_MEASURED}
-    return [each for each in verdicts if each.verdict not in plain_ones]
+    alike: dict[tuple[Outcome, str], list[Verdict]] = {}
+    for each in verdicts:
+        if each.verdict not in plain_ones:
+            _, _, why = each.reason.partition(": ")
+            same = why if each.verdict is Outcome.NOT_MEASURED and why else each.budget
+            alike.setdefault((each.verdict, same), []).append(each)
+    return [_reason(why, group) for (_, why), group in alike.items()]
+
+
+def _reason(why: str, group: Sequence[Verdict]) -> Reason:
+    first = group[0]
+    more = f" and {len(group) - _LISTED} more" if len(group) > _LISTED else ""
+    return Reason(
+        outcome=first.verdict,
+        said=figures.outcome(first),
+        budgets=", ".join(each.budget for each in group[:_LISTED]) + more,
+        why=first.reason if len(group) == 1 else why,
+    )
 
 
 def waiver_lines(report: Report) -> list[str]:

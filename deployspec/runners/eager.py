@@ -1,55 +1,171 @@
-"""Loads the source model itself, to run eagerly and in float32: the reference of every comparison.
+"""Loads the source model itself, to run as it was trained: the reference of every comparison.
 
-`artifact` is the spec's folder; options: `source` (`file.py:callable`), `weights` (a file of that folder, or None).
+`artifact` is the spec's folder; options: `source` (`file.py:callable`, or a .pt2 or TorchScript file) and `weights` (a
+file of that folder; None where the source holds its own).
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib.util
-import inspect
+import ast
+import io
+import json
 import random
 import re
-import sys
-import traceback
+import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
+if TYPE_CHECKING or __package__:
+    from deployspec.runners.callables import ModelFault, a, first_line, made_by
+else:
+    from callables import ModelFault, a, first_line, made_by  # its neighbour, where it is shipped to
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import ModuleType
+    from collections.abc import Iterable, Mapping, Sequence
 
 SEED: Final = 0
 """Where a callable draws its weights, every process draws the same ones."""
 
 SHOWN: Final = 3
 
+_PT2_RECORDS: Final = re.compile(
+    r"data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
+    r"|data/sample_inputs/model\.pt|models/model\.json|archive_format|archive_version|byteorder|\.data/\w+|extra/.*"
+)
+"""What `torch.export.save` writes for a model of tensors; compiled code and other objects have other names."""
 
-class ModelFault(Exception):
-    """The model's code or its weights are not what the spec needs; the text tells all, in one line."""
+_PICKLED: Final = "holds pickled Python objects: export a model of plain tensors"
 
-    tells_all = True
+_STORAGE: Final = re.compile(r"/(data|constants)/\d+(\.storage)?$")
+
+_FORMULAS: Final = (
+    ast.Expression, ast.Call, ast.Attribute, ast.Subscript, ast.Name, ast.Constant, ast.keyword, ast.Load, ast.BinOp,
+    ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip
+_FORMULA_NAMES: Final = re.compile(r"[A-Z][A-Za-z]*|[a-z]+\d+|size|stride|max|min|oo")
+"""Of functions on sizes (`Symbol`, `FloorDiv`), of sizes (`s77`), and of what a guard asks a tensor for."""
 
 
 def load_module(folder: str, source: str, weights: str | None) -> torch.nn.Module:
-    """Call `source`, load its weights strictly and switch it to evaluation mode. Raises ModelFault."""
-    file, _, name = source.partition(":")
-    path = (Path(folder) / file).resolve()
+    """The module that `source` stands for, in evaluation mode: a callable's with `weights`, or a file's. Raises
+    ModelFault.
+    """
+    path = Path(folder) / source
+    if ":" in source:
+        return _called(folder, source, weights)
+    return _unlifted(path) if path.suffix == ".pt2" else load_script(path)
+
+
+def _called(folder: str, source: str, weights: str | None) -> torch.nn.Module:
+    """Call `source`, load its weights strictly and switch it to evaluation mode."""
     _seed()
-    try:
-        module = _maker(_import_file(path), file, name)()
-    except ModelFault:
-        raise
-    except Exception as error:
-        raise ModelFault(_told(error, path)) from error
-    if not isinstance(module, torch.nn.Module):
-        raise ModelFault(f"{source} returned {_a(module)}, which is no torch.nn.Module")
+    module: torch.nn.Module = made_by(folder, source, torch.nn.Module, "torch.nn.Module")
     if weights is not None:
         _load_weights(module, Path(folder) / weights)
     return module.eval()
+
+
+def load_program(path: Path) -> torch.export.ExportedProgram:
+    """The program of a .pt2 file for samples one at a time; no pickle and no code of the file's is run.
+
+    Raises ModelFault, also for one that was exported for a larger batch, or to be trained.
+    """
+    try:
+        _refuse_code(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.export.load(path)
+    except ModelFault:
+        raise
+    except Exception as error:
+        raise ModelFault(f"{path.name} is not a whole file of torch.export.save: {first_line(error)}") from error
+    _refuse_large_batch(path, program)
+    return program
+
+
+def _refuse_code(path: Path) -> None:
+    """Hold the archive to plain tensors and formulas: torch would unpickle and evaluate whatever else it finds."""
+    with zipfile.ZipFile(path) as archive:
+        records = {name.partition("/")[2]: name for name in archive.namelist()}
+        strange = [record for record in records if not _PT2_RECORDS.fullmatch(record)]
+        if strange or len(records) < len(archive.namelist()):
+            raise ModelFault(f"{path.name} holds {[*strange, 'a record twice'][0]}: no model of plain tensors does")
+        for name in (name for record, name in records.items() if record.endswith("_config.json")):
+            if any(each.get("use_pickle") for each in json.loads(archive.read(name))["config"].values()):
+                raise ModelFault(f"{path.name} {_PICKLED}")
+        _refuse_pickles(path, archive.read(records["data/sample_inputs/model.pt"]))
+        _refuse_formulas(path, json.loads(archive.read(records["models/model.json"])))
+
+
+def _refuse_pickles(path: Path, saved: bytes) -> None:
+    try:
+        torch.load(io.BytesIO(saved), weights_only=True)
+    except Exception as error:
+        raise ModelFault(f"{path.name} {_PICKLED}") from error
+
+
+def _refuse_formulas(path: Path, held: Any) -> None:
+    """Every text that torch would evaluate, a size or a guard, is a formula and nothing more."""
+    queue = [held]
+    while queue:
+        value = queue.pop()
+        if isinstance(value, dict):
+            texts = [*value.get("guards_code", ()), *([value["expr_str"]] if "expr_str" in value else ())]
+            if code := next((text for text in texts if not _is_formula(text)), None):
+                raise ModelFault(f"{path.name} has code where a size belongs: {code[:60]}")
+        queue += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _is_formula(text: str) -> bool:
+    nodes = list(ast.walk(ast.parse(text.strip(), mode="eval")))
+    names = [node.id for node in nodes if isinstance(node, ast.Name)]
+    names += [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return (
+        all(isinstance(node, _FORMULAS) for node in nodes)
+        and all(_FORMULA_NAMES.fullmatch(name) for name in names)
+        and all(text.isidentifier() for text in texts)
+    )
+
+
+def _refuse_large_batch(path: Path, program: torch.export.ExportedProgram) -> None:
+    inputs = set(program.graph_signature.user_inputs)
+    for node in program.graph.nodes:
+        shape = node.meta["val"].shape if node.op == "placeholder" and node.name in inputs else ()
+        if shape and isinstance(shape[0], int) and shape[0] > 1:
+            raise ModelFault(
+                f"{path.name} was exported for {shape[0]} samples at a time (input '{node.name}'): "
+                "export it with a batch of 1, or with a dynamic one"
+            )
+
+
+def _unlifted(path: Path) -> torch.nn.Module:
+    """The program of a .pt2 file as a module; it has no mode, it computes what it was exported to."""
+    program = load_program(path)
+    module: torch.nn.Module = program.module()
+    return module
+
+
+def load_script(path: Path) -> torch.jit.ScriptModule:
+    """The module of a TorchScript file, in evaluation mode. Raises ModelFault."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.jit.load(path, map_location="cpu").eval()
+    except Exception as error:
+        raise ModelFault(f"{path.name} {_unscripted(path, error)}") from error
+
+
+def _unscripted(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) or not path.is_file():
+        return f"cannot be read: {first_line(error)}"
+    if zipfile.is_zipfile(path) and "constants.pkl" in str(error):
+        return "holds no TorchScript but a pickled model or a state_dict: name the callable that makes the model"
+    return "is not a whole TorchScript file: save it with torch.jit.save"
 
 
 def _seed() -> None:
@@ -58,70 +174,12 @@ def _seed() -> None:
     torch.manual_seed(SEED)
 
 
-def _import_file(path: Path) -> ModuleType:
-    """The file as a module under a name of its own: a `random.py` must not be taken for Python's."""
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(f"deployspec_model_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _maker(module: ModuleType, file: str, name: str) -> Callable[[], Any]:
-    """The callable of the file, which must need no arguments."""
-    if not hasattr(module, name):
-        near = difflib.get_close_matches(name, vars(module), n=1)
-        raise ModelFault(f"{file} has no '{name}'" + (f": perhaps you meant '{near[0]}'" if near else ""))
-    maker = getattr(module, name)
-    if isinstance(maker, torch.nn.Module) or not callable(maker):
-        raise ModelFault(f"{file}:{name} is {_a(maker)}: name a function, or a class, that makes the model")
-    wanted = [each.name for each in inspect.signature(maker).parameters.values() if _needed(each)]
-    if wanted:
-        raise ModelFault(f"{file}:{name} wants arguments ({', '.join(wanted)}): name a function that wants none")
-    return maker
-
-
-def _needed(parameter: inspect.Parameter) -> bool:
-    return parameter.default is parameter.empty and parameter.kind not in (
-        parameter.VAR_POSITIONAL,
-        parameter.VAR_KEYWORD,
-    )
-
-
-def _a(value: object) -> str:
-    kind = type(value).__name__
-    return "None" if value is None else f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}"
-
-
-def _told(error: Exception, path: Path) -> str:
-    """The error in one line, after the innermost line of the project's own code that led to it."""
-    said = f"{type(error).__name__}: {_first_line(error)}"
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(path.parent) and "site-packages" not in frame.filename
-    ]
-    if not own:
-        return f"{path.name}: {said}"
-    inside = "" if own[-1].name == "<module>" else f" in {own[-1].name}"
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}{inside}: {said}"
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "")
-
-
 def _load_weights(module: torch.nn.Module, path: Path) -> None:
     state = _state(path)
     try:
         module.load_state_dict(state)
     except (RuntimeError, TypeError) as error:
-        why = _misfit(module.state_dict(), state) or _first_line(error)
+        why = _misfit(module.state_dict(), state) or first_line(error)
         raise ModelFault(f"{path.name} does not fit the model: {why}") from error
 
 
@@ -136,7 +194,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:
         raise ModelFault(f"{path.name} {_unreadable(error, path)}") from error
     if not isinstance(state, dict):
-        raise ModelFault(f"{path.name} holds {_a(state)}, not a state_dict: {_SAVE}")
+        raise ModelFault(f"{path.name} holds {a(state)}, not a state_dict: {_SAVE}")
     return state
 
 
@@ -145,14 +203,14 @@ _SAVE: Final = "save model.state_dict(), best as safetensors"
 
 def _unreadable(error: Exception, path: Path) -> str:
     if path.suffix == ".safetensors":
-        return f"is not a whole safetensors file: {_first_line(error)}"
+        return f"is not a whole safetensors file: {first_line(error)}"
     held = re.search(r"GLOBAL (\S+)", str(error))
     if held:
         return f"is a pickled model, not a state_dict (it holds {held[1]}): {_SAVE}"
     if "TorchScript" in str(error):
         return f"is a TorchScript archive, not a state_dict: {_SAVE}"
     if isinstance(error, OSError):
-        return f"cannot be read: {_first_line(error)}"
+        return f"cannot be read: {first_line(error)}"
     return f"is not a whole file of torch.save: {_SAVE}"
 
 
@@ -192,9 +250,29 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
     torch.set_num_threads(1)
     module = load_module(artifact, options["source"], options["weights"])
     run = torch_run(module)
-    tensors = [*module.parameters(), *module.buffers()]
-    run.facts = {"weight_bytes": sum(each.numel() * each.element_size() for each in tensors)}
+    run.facts = {"weight_bytes": _weight_bytes(module, Path(artifact) / options["source"])}
     return run
+
+
+def _weight_bytes(module: torch.nn.Module, path: Path) -> int:
+    """Bytes of all parameters and buffers; of a TorchScript file, whose constants are neither, its stored tensors'."""
+    if not isinstance(module, torch.jit.ScriptModule):
+        tensors = [*module.parameters(), *module.buffers()]
+        return sum(each.numel() * each.element_size() for each in tensors)
+    with zipfile.ZipFile(path) as archive:
+        return sum(each.file_size for each in archive.infolist() if _STORAGE.search(each.filename))
+
+
+def hold_names(archive: str, options: Mapping[str, Any]) -> None:
+    """Hold the names that a torch archive carries to those of `options`, where it has any. Raises ModelFault."""
+    wanted = {kind: options[kind] for kind in ("inputs", "outputs") if kind in options}
+    if not wanted:
+        return
+    with zipfile.ZipFile(archive) as records:
+        names = [name for name in records.namelist() if name.partition("/")[2] == "extra/signature.json"]
+        carried = json.loads(records.read(names[0])) if names else None
+    if carried != wanted:
+        raise ModelFault(f"the file's ends are called {carried}, and {wanted} is wanted")
 
 
 def torch_run(module: Any) -> Any:
@@ -206,7 +284,7 @@ def torch_run(module: Any) -> Any:
         found = results if isinstance(results, list | tuple) else [results]
         for each in found:
             if not isinstance(each, torch.Tensor):
-                raise ModelFault(f"the model's forward returned {_a(each)}: return a tensor or a tuple of tensors")
+                raise ModelFault(f"the model's forward returned {a(each)}: return a tensor or a tuple of tensors")
         # A copy: what a module returns may be a buffer of its own, which its next call changes.
         return [result.numpy().copy() for result in found]
 

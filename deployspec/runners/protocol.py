@@ -53,13 +53,28 @@ class Runner(Protocol):
         """Load one artifact of the runner's kind; `options` are the runner's own."""
 
 
-def serve(runner: Runner) -> None:
-    """Say that the runtime is there, then do the job in each folder that standard input names, a line each."""
+def serve(first: str) -> None:
+    """Say that the runtime is there, then do the job in each folder that standard input names, a line each.
+
+    A job may name a runner beside `first`; its runtime is then imported before the job.
+    """
     _watchdog.listen()
-    _emit({"ready": runner.RUNTIME})
+    _emit({"ready": _imported(first).RUNTIME})
     for line in sys.stdin:
         os.chdir(line.rstrip("\n"))
-        _do(runner, json.loads(Path("job.json").read_text()))
+        job = json.loads(Path("job.json").read_text())
+        _do(_imported(job.get("runner", first)), job)
+
+
+def _imported(name: str) -> Runner:
+    """The runner's module, its runtime with it."""
+    if name not in sys.modules:
+        gc.disable()  # importing a runtime makes a great many objects and no garbage to look for
+        importlib.import_module(name)
+        gc.freeze()  # children share these objects' pages as long as nobody walks over them
+        gc.enable()
+    found: Any = sys.modules[name]
+    return found
 
 
 def _do(runner: Runner, job: dict[str, Any]) -> None:
@@ -146,14 +161,17 @@ def _leave_the_lane_alone() -> None:
     os.dup2(2, 1)
 
 
-# --- task "outputs": run a whole split, one sample at a time, in memory that does not grow with it ---
+# --- task "outputs": run a whole split, sample by sample, in memory that does not grow with it ---
 
 
 def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """Run every sample of `task["inputs"]` (one .npy per input) and write one .npy per output to `task["out"]`."""
+    """Run every sample of `task["inputs"]` (one .npy per input) and write one .npy per output to `task["out"]`.
+
+    One sample at a time, or `task["batch"]` of them together.
+    """
     run = load(job["artifact"], job["options"])
     started = time.perf_counter()
-    answers = map(run, _samples(_readers(job, task)))
+    answers = map(run, _batches(_readers(job, task), task.get("batch", 1)))
     first = next(answers, [])
     writers = [Writer(Path(task["out"]) / f"{i}.npy", result) for i, result in enumerate(first)]
     block_rows = _rows_in_a_chunk(sum(result.nbytes for result in first))
@@ -176,11 +194,16 @@ def _rows_in_a_chunk(sample_bytes: int) -> int:
     return min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1, sample_bytes)))
 
 
-def _samples(readers: list[Reader]) -> Iterator[tuple[np.ndarray, ...]]:
-    """One sample (1, …) of every input at a time, from chunks that hold the same rows."""
+def _batches(readers: list[Reader], size: int) -> Iterator[tuple[np.ndarray, ...]]:
+    """`size` samples of every input at a time (of the last ones fewer), from chunks that hold the same rows."""
     rows = _rows_in_a_chunk(sum(reader.sample_bytes for reader in readers))
-    for arrays in zip(*(reader.chunks(rows) for reader in readers), strict=True):
-        yield from zip(*(array[:, np.newaxis] for array in arrays), strict=True)
+    whole = max(size, rows - rows % size)
+    for arrays in zip(*(reader.chunks(whole) for reader in readers), strict=True):
+        yield from zip(*(_cut(array, size) for array in arrays), strict=True)
+
+
+def _cut(array: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (array[start : start + size] for start in range(0, len(array), size))
 
 
 def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -350,8 +373,4 @@ _TASKS = {"describe": _describe, "outputs": _outputs, "time": _time, "ratio": _r
 
 
 if __name__ == "__main__":
-    gc.disable()  # importing a runtime makes a great many objects and no garbage to look for
-    imported: Any = importlib.import_module(sys.argv[1])
-    gc.freeze()  # children share these objects' pages as long as nobody walks over them
-    gc.enable()
-    serve(imported)
+    serve(sys.argv[1])

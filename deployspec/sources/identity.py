@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +46,17 @@ class Origin:
 
 
 def origins(spec: Spec) -> dict[str, Origin]:
-    """The model ("model") and every split ("data:test" …) of the spec. Raises SourceFault for a missing file."""
+    """The model ("model"), every split ("data:test" …) and every hook of a pass ("hook:net.py:finetune" …) of the spec.
+
+    Raises SourceFault for a missing file.
+    """
     parts = [part for part in (spec.model.weights, spec.model.source) if part is not None]
     found = {"model": _origin(spec, "model", parts)}
     for name, value in spec.data.splits().items():
         origin = _origin(spec, f"data:{name}", [value] if isinstance(value, str) else list(value))
         found[origin.id] = origin
+    for hook in dict.fromkeys(hook for target in spec.targets for use in target.passes for hook in use.hooks):
+        found[f"hook:{hook}"] = _origin(spec, f"hook:{hook}", [hook])
     return found
 
 
@@ -95,6 +101,16 @@ def imported_distributions(files: Iterable[Path]) -> tuple[tuple[str, str], ...]
     """Name and version of every distribution that the Python files among `files` import, sorted."""
     modules = {parts[0] for file in files if file.suffix == ".py" for level, parts in _imported(file) if not level}
     return tuple(sorted({found for module in modules - sys.stdlib_module_names for found in _distributions(module)}))
+
+
+@cache
+def installed(distribution: str) -> tuple[str, str | None]:
+    """The first of `a|b|…` that is installed, with its version; the first of all with None where none is."""
+    names = distribution.split("|")
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return name, importlib.metadata.version(name)
+    return names[0], None
 
 
 def _distributions(module: str) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,11 @@
-"""Opens the torch module that a lowering takes: the spec's callable with its weights, in evaluation mode."""
+"""Opens the torch model that a lowering takes, in evaluation mode: a callable with its weights, a .pt2, TorchScript."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from deployspec.errors import SourceFault
+from deployspec.sources.pruned import reopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +17,24 @@ if TYPE_CHECKING:
 
 
 def open_module(job: Job) -> torch.nn.Module:
-    """The module of the job's role "model". Raises SourceFault when the callable raises or the weights do not fit."""
-    from deployspec.runners.eager import ModelFault, load_module
+    """The module of the job's role "model", pruned where a pass went before. Raises SourceFault, which tells why."""
+    from deployspec.runners.callables import ModelFault
+    from deployspec.runners.eager import load_module
 
     try:
-        return load_module(str(job.inputs["model"]), job.model.source, job.model.weights)
+        module = load_module(str(job.inputs["model"]), job.model.source, job.model.weights)
+    except ModelFault as error:
+        raise SourceFault(f"the model could not be opened: {error}") from error
+    return reopen(module, job.inputs["input"]) if "input" in job.inputs else module
+
+
+def open_program(job: Job) -> torch.export.ExportedProgram:
+    """The program of the job's role "model", a .pt2 file. Raises SourceFault when it cannot be opened."""
+    from deployspec.runners.callables import ModelFault
+    from deployspec.runners.eager import load_program
+
+    try:
+        return load_program(job.inputs["model"] / job.model.source)
     except ModelFault as error:
         raise SourceFault(f"the model could not be opened: {error}") from error
 
@@ -40,7 +54,8 @@ def answers(module: torch.nn.Module, inputs: list[np.ndarray]) -> list[np.ndarra
     """The module's outputs for `inputs`, one sample at a time, stacked again. Raises SourceFault for no tensors."""
     import numpy
 
-    from deployspec.runners.eager import ModelFault, torch_run
+    from deployspec.runners.callables import ModelFault
+    from deployspec.runners.eager import torch_run
 
     run = torch_run(module)
     try:

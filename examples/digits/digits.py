@@ -1,6 +1,15 @@
 """A small convolutional network for 8x8 digits: what `specs/digits.toml` promises to ship."""
 
+from typing import TYPE_CHECKING
+
+import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EPOCHS = 20
+BATCH = 32
 
 
 class DigitsNet(nn.Module):
@@ -24,6 +33,23 @@ class DigitsNet(nn.Module):
 def build() -> nn.Module:
     """The untrained network; its weights lie beside it in `digits.safetensors`."""
     return DigitsNet()
+
+
+def finetune(model: nn.Module, train: "tuple[tuple[np.ndarray, ...], np.ndarray]") -> nn.Module:
+    """Train a pruned network on: the hook of a `prune` pass, which gives it the prepared training split."""
+    (images,), labels = train
+    x, y = torch.from_numpy(images), torch.from_numpy(labels)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    model.train()
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(y)).split(BATCH):
+            loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+    return model
 
 
 def _block(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:

@@ -272,7 +272,7 @@ def test_the_sound_project_is_the_one_that_the_others_mend_to(project: Project, 
     assert project.spec.read_text() == SPEC
     ended = check(project)
     assert ended.code == 0
-    assert len(ended.steps) == 4
+    assert len(ended.steps) == 5
 
 
 @pytest.mark.parametrize("name", ["label", "empty", "shape", "cut"])

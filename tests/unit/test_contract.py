@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from deployspec.contract import ContractBroken, call, compare, probe_files, probe_inputs, record
+from deployspec.contract import (
+    ContractBroken,
+    agreement,
+    call,
+    compare,
+    probe_batch,
+    probe_files,
+    probe_inputs,
+    record,
+    rms,
+)
 from deployspec.errors import SourceFault
 from deployspec.ir.artifact import Job
 from deployspec.ir.spec import Input, Model, Output
@@ -67,6 +77,68 @@ def test_a_constant_output_must_stay_exactly_what_it_was() -> None:
     assert "differs by inf" in broken(constant + 1e-6, expected=(constant,))
 
 
+def test_the_root_mean_square_is_in_the_same_units_and_of_the_worst_output() -> None:
+    after = BEFORE.copy()
+    after[0] += 2
+    assert rms([BEFORE], [after]) == pytest.approx(2 / 20 / 2**0.5)
+    assert rms([BEFORE, BEFORE], [BEFORE, after]) == rms([BEFORE], [after])
+
+
+def test_an_output_of_no_values_is_refused() -> None:
+    nothing = np.zeros((0, 3), np.float32)
+    assert broken(nothing, expected=(nothing,)) == "output 'a' is empty: nothing can be compared"
+
+
+LOGITS, PROBABILITY = Output(name="logits"), Output(name="p", kind="probabilities")
+CLASSES = np.array([[0.0, 8.0, 1.0], [5.0, 5.5, 0.0], [10.0, 0.0, 2.0], [0.0, 3.0, 9.0]])  # a spread of 10
+
+
+def test_agreement_is_the_share_of_equal_decisions() -> None:
+    after = CLASSES.copy()
+    after[1] = [5.5, 5.0, 0.0]  # a change of 0.05 of the spread, in a decision made by as little
+    assert agreement([CLASSES], [CLASSES], [LOGITS], 0.1) == 1.0
+    assert agreement([CLASSES], [after], [LOGITS], 0.1) == 0.75
+    assert agreement([CLASSES, CLASSES], [CLASSES, after], [LOGITS, LOGITS], 0.1) == 0.75, "the worst output's"
+
+
+def test_a_clear_decision_that_changes_is_refused_although_every_value_is_close_enough() -> None:
+    after = CLASSES.copy()
+    after[3] = [0.0, 6.1, 6.0]
+    assert compare([CLASSES], [after], ["logits"], 0.4) == pytest.approx(0.31)
+    with pytest.raises(ContractBroken) as refused:
+        agreement([CLASSES], [after], [LOGITS], 0.4)
+    assert str(refused.value) == (
+        "output 'logits' decides otherwise 1 of 3 times where what made it decides by more than 0.4 of the "
+        "output's spread"
+    )
+
+
+@pytest.mark.parametrize(("output", "middle"), [(LOGITS, 0.0), (PROBABILITY, 0.5)])
+def test_of_one_column_the_side_of_the_middle_decides(output: Output, middle: float) -> None:
+    before = middle + np.array([[0.5], [0.02], [-0.5], [-0.4]])
+    assert agreement([before], [before - 0.04], [output], 0.05) == 0.75
+    with pytest.raises(ContractBroken, match="decides otherwise 1 of 4 times"):
+        agreement([before], [before - 0.04], [output], 0.01)
+
+
+def test_decisions_are_made_along_the_second_axis() -> None:
+    picture = np.zeros((2, 3, 4, 4))
+    picture[:, 1] = 1.0
+    after = picture.copy()
+    after[0, 2, :2] = 2.0
+    assert agreement([picture], [after], [LOGITS], 1.0) == 0.75
+
+
+def test_values_decide_nothing() -> None:
+    assert agreement([CLASSES], [-CLASSES], [Output(name="v", kind="values")], 0.1) is None
+
+
+def test_whole_numbers_are_compared_like_others() -> None:
+    small, larger = (np.array([[first, 250], [50, 3]], np.uint8) for first in (0, 200))
+    assert compare([small], [larger], ["a"], 1.0) == 0.8, "0 - 200 is no 56 here"
+    assert agreement([small], [small], [LOGITS], 0.1) == 1.0
+
+
 def job(folder: Path, *inputs: Input, outputs: int = 1, calibration: Path | None = None) -> Job:
     out = folder / "out"
     out.mkdir(exist_ok=True)
@@ -105,6 +177,12 @@ def test_what_is_recorded_is_found_again_in_order(tmp_path: Path) -> None:
     assert [np.load(path)[0, 0] for path in probe_files(tmp_path / "out", "input")] == list(range(12))
     assert len(probe_files(tmp_path / "out", "output")) == 2
     assert call(tmp_path / "out") == {"options": {"engine": "x"}, "axes": [None] * 11 + [[0, 1]]}
+    assert probe_batch(tmp_path / "out") == 1
+
+
+def test_the_most_samples_at_a_time_are_recorded(tmp_path: Path) -> None:
+    record(job(tmp_path), [BEFORE], [BEFORE], batch=8)
+    assert probe_batch(tmp_path / "out") == 8
 
 
 def test_a_model_with_outputs_that_the_spec_does_not_know_is_refused(tmp_path: Path) -> None:

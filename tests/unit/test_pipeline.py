@@ -33,7 +33,15 @@ def step(name: str) -> Step:
 
 def test_every_runner_gets_ready_once_something_was_evaluated() -> None:
     routes = tuple(
-        Route(target=str(i), format="f", steps=(), artifact="a", runner=runner, evaluations=(("test", f"a{i}@test"),))
+        Route(
+            target=str(i),
+            format="f",
+            steps=(),
+            artifact="a",
+            structure="s",
+            runner=runner,
+            evaluations=(("test", f"a{i}@test"),),
+        )
         for i, runner in enumerate(RUNNERS)
     )
     lane = Ready()

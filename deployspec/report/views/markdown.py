@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
+from deployspec.report.anatomy import anatomy
 from deployspec.report.figures import counted, plain
-from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
+from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, waiver_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,16 +34,27 @@ def _blocks(report: Report, standing: Standing) -> Iterator[str]:
     yield f"## {escape(headline(report))}\n"
     yield f"**{escape(standing.line)}**\n"
     yield from (f"- {name}: {escape(value)}" for name, value in facts(report))
+    yield from _overview(report)
     for target in report.targets:
-        yield from _target(target, [each for each in report.verdicts if each.target == target.name])
+        verdicts = [each for each in report.verdicts if each.target == target.name]
+        yield from _target(target, verdicts, anatomy(report, target.name))
     yield from _section("Findings", report.findings)
     yield from _section("Waivers", waiver_lines(report))
 
 
-def _target(target: TargetReport, verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _overview(report: Report) -> Iterator[str]:
+    rows = overview(report)
+    if rows:
+        yield "\n| target | format | budgets |\n|---|---|---|"
+        yield from (f"| {' | '.join(map(escape, row))} |" for row in rows)
+
+
+def _target(target: TargetReport, verdicts: Sequence[Verdict], contents: str) -> Iterator[str]:
     yield f"\n### {escape(f'{target.name} ({target.format})')}\n"
     if target.artifact:
         yield f"{escape(target.artifact.name)} sha256:{escape(target.artifact.sha256)}\n"
+        if contents:
+            yield f"{escape(contents)}\n"
         yield f"{confidence(target)}\n"
         yield "| budget | limit | estimate | interval | n | evidence | verdict |"
         yield "|---|---|---:|---|---:|---|---|"
@@ -53,7 +65,7 @@ def _target(target: TargetReport, verdicts: Sequence[Verdict]) -> Iterator[str]:
     explained = reasons(target, verdicts)
     if explained:
         yield ""
-    yield from (f"- {escape(f'{figures.outcome(each)} {each.budget}: {each.reason}')}" for each in explained)
+    yield from (f"- {escape(str(each))}" for each in explained)
 
 
 def _row(verdict: Verdict) -> str:

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
+from deployspec.report.anatomy import anatomy
 from deployspec.report.figures import counted, plain
-from deployspec.report.summary import Standing, confidence, facts, headline, reasons, waiver_lines
+from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, waiver_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,8 +43,10 @@ def render(report: Report, standing: Standing, *, width: int = 100, colour: bool
         highlight=False, markup=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
     _head(console, report, standing)
+    _overview(console, report)
     for target in report.targets:
-        _target(console, target, [each for each in report.verdicts if each.target == target.name])
+        verdicts = [each for each in report.verdicts if each.target == target.name]
+        _target(console, target, verdicts, anatomy(report, target.name))
     _lines(console, "Findings", report.findings)
     _lines(console, "Waivers", waiver_lines(report))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -57,18 +60,29 @@ def _head(console: Console, report: Report, standing: Standing) -> None:
         console.print(Text(f"{name}: {plain(value)}", style="dim"))
 
 
-def _target(console: Console, target: TargetReport, verdicts: Sequence[Verdict]) -> None:
+def _overview(console: Console, report: Report) -> None:
+    rows = overview(report)
+    if rows:
+        console.print()
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        for row in rows:
+            table.add_row(*(Text(plain(cell)) for cell in row))
+        console.print(table)
+
+
+def _target(console: Console, target: TargetReport, verdicts: Sequence[Verdict], contents: str) -> None:
     console.print()
     console.print(Text(plain(f"{target.name} ({target.format})"), style="bold"), Text(confidence(target), style="dim"))
     if target.artifact:
         console.print(Text(plain(f"{target.artifact.name} sha256:{target.artifact.sha256}"), style="dim"))
+        if contents:
+            console.print(Text(plain(contents), style="dim"))
         console.print(_table(verdicts) if console.width >= WIDE else _list(verdicts))
     else:
         console.print(Text(plain(f"not built: {target.failure}"), style="bold red"))
         console.print(Text(f"so {counted(len(verdicts), 'budget')} could not be measured"))
     for each in reasons(target, verdicts):
-        said = Text(plain(f"{figures.outcome(each)} {each.budget}: {each.reason}"))
-        console.print(Padding(said, (0, 0, 0, 2)))
+        console.print(Padding(Text(plain(str(each))), (0, 0, 0, 2)))
 
 
 def _table(verdicts: Iterable[Verdict]) -> Table:

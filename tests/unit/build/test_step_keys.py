@@ -80,6 +80,14 @@ def test_missing_distributions_are_named_with_their_extra() -> None:
         toolchain_versions(tools)
 
 
+def test_a_distribution_of_two_names_is_the_one_that_is_there() -> None:
+    either = Toolchain(name="either", distributions=("no-such-thing|numpy",))
+    assert installed_versions(either) == installed_versions(Toolchain(name="one", distributions=("numpy",)))
+    assert missing_distributions(either) == ()
+    neither = Toolchain(name="neither", distributions=("no-such-thing|nor-this",))
+    assert missing_distributions(neither) == ("no-such-thing",)
+
+
 PACKAGE = {
     "__init__.py": "",
     "steps.py": "import json\nfrom acme_steps import helper\n\ndef convert(job):\n    from .deep import inner\n",

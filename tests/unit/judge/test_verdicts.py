@@ -293,3 +293,37 @@ def test_every_budget_of_the_table_gets_a_verdict_and_passes_nothing_without_evi
     verdicts = judge("phone", budgets, [], rules(), [], AT)
     assert [each.budget for each in verdicts] == list(BUDGETS)
     assert {each.verdict for each in verdicts} == {Outcome.NOT_MEASURED}
+
+
+def runs(*tables: list[list[int]]) -> list:
+    """The same split in several arithmetics of one evaluator."""
+    return [
+        replace(quality(table(each, "ab")), evidence=EvidenceClass.REFERENCE, runtime=f"evaluator 1, mode {i}")
+        for i, each in enumerate(tables)
+    ]
+
+
+EVALUATED = rules(quality=EvidenceClass.REFERENCE)
+
+
+def test_a_verdict_stands_where_every_arithmetic_agrees_on_it() -> None:
+    asked = budget("accuracy", ">= 90 %")
+    found = verdict(asked, runs([[90, 1], [1, 90]], [[91, 0], [1, 90]]), EVALUATED)
+    assert (found.verdict, found.evidence) == (Outcome.PASS, EvidenceClass.REFERENCE)
+    assert found.reason.startswith("accuracy: 180 of 182")
+
+
+def test_arithmetics_that_disagree_leave_it_to_a_device() -> None:
+    asked = budget("accuracy", ">= 90 %")
+    found = verdict(asked, runs([[90, 1], [1, 90]], [[60, 31], [30, 61]]), EVALUATED)
+    assert found.verdict is Outcome.INCONCLUSIVE
+    told = "evaluator 1, mode 0: pass, evaluator 1, mode 1: fail"
+    assert found.reason == f"precision-sensitive, needs a device ({told})"
+    assert found.estimate == Decimal("0.989011"), "the first one's figure is shown"
+
+
+def test_of_better_evidence_a_weaker_one_takes_nothing() -> None:
+    asked = budget("accuracy", ">= 90 %")
+    on_device = replace(quality(GOOD), evidence=EvidenceClass.DEVICE)
+    found = verdict(asked, [*runs([[60, 31], [30, 61]], [[90, 1], [1, 90]]), on_device], EVALUATED)
+    assert (found.verdict, found.evidence) == (Outcome.PASS, EvidenceClass.DEVICE)

@@ -108,3 +108,7 @@ def test_the_five_best_agree_with_sklearn(tmp_path: Path, classes: int) -> None:
     np.save(tmp_path / "o.npy", rows)
     expected = top_k_accuracy_score(labels, rows, k=5, normalize=False, labels=range(classes))
     assert top_five_hits(tmp_path / "o.npy", labels) == expected
+
+
+def test_without_labels_the_largest_of_any_number_of_columns_decides(decided: Any) -> None:
+    assert list(decided(np.eye(360)[[7, 200]], TaskTable(kind="classification"))) == [7, 200]

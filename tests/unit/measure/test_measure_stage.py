@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from bench_lane import Bench, line, ratio
 from projects import SPEC, write_project
 
 from deployspec.contract import record
+from deployspec.ir import codec
 from deployspec.ir.artifact import Done, Failed, Job
+from deployspec.ir.evidence import EvidenceClass, NotMeasured
+from deployspec.ir.structure import End, Structure
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
@@ -36,6 +39,12 @@ latency_reduction = ">= 1 %"
 [targets.server]
 format = "torchscript"
 """
+
+
+STRUCTURE = Structure(
+    inputs=(End(name="x"),), outputs=(End(name="output"),), operators=(("linear", 1),), parameters=15,
+    kernel_elements=12, kernel_zeros=3, weight_bytes=(("float32", 60),), macs=12,
+)  # fmt: skip
 
 
 @dataclass
@@ -80,6 +89,7 @@ class Stage:
         record(job, [np.ones((1, 4))], [np.ones((1, 3))], options={"of": step})
         (job.artifact / "tiny.bin").write_bytes(b"x" * 100)
         facts: dict[str, Any] = {"runtime": "r 1", "weight_bytes": 400, "labelled": True, "samples": 6}
+        facts["structure"] = codec.encode(STRUCTURE)
         return Done(step=step, folder=out, sha256=step, cached=False, seconds=0, facts=facts)
 
     def measured(self) -> set[tuple[str, str]]:
@@ -104,11 +114,15 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def test_every_target_that_was_made_is_measured(stage: Stage) -> None:
-    names = {"size", "size_compressed", "size_reduction", "quality", "agreement"}
+    read = {"parameters", "macs", "sparsity", "operators"}
+    names = {"size", "size_compressed", "size_reduction", "quality", "agreement"} | read
     assert stage.measured() == {(target, name) for target in ("small", "server") for name in names}
 
 
-@pytest.mark.parametrize("step", ["tflite.int8-dynamic", "tflite.int8-dynamic@test", "tflite.float32@contract"])
+@pytest.mark.parametrize(
+    "step",
+    [*(f"tflite.int8-dynamic{which}" for which in ("", "@test", "@structure")), "tflite.float32@contract"],
+)
 def test_a_target_of_which_any_step_failed_has_no_figures(stage: Stage, step: str) -> None:
     stage.fail(step)
     assert {target for target, _ in stage.measured()} == {"server"}
@@ -118,6 +132,53 @@ def test_a_target_of_which_any_step_failed_has_no_figures(stage: Stage, step: st
 
 def reductions(found: Sequence[Measurement]) -> list[str]:
     return [each.target for each in found if each.name == "latency_reduction"]
+
+
+def without_runtime(stage: Stage) -> None:
+    """As for a format that nothing here executes."""
+    small, server = stage.plan.routes
+    silent = replace(small, runner=None, evaluations=())
+    stage.plan = replace(stage.plan, routes=(silent, server))
+
+
+def test_what_nothing_executes_is_read_and_every_other_figure_has_its_reason(stage: Stage) -> None:
+    without_runtime(stage)
+    found = [each for each in measure(stage.spec, stage.plan, stage.results, Bench()) if each.target == "small"]
+    absent = {(each.name, each.split) for each in found if isinstance(each.statistic, NotMeasured)}
+    assert {("quality", "test"), ("agreement", "test"), ("latency.p95", ""), ("memory_peak", "")} <= absent
+    assert {each.statistic.reason for each in found if isinstance(each.statistic, NotMeasured)} == {
+        "no runtime on this machine executes tflite"
+    }
+    assert {"size", "parameters", "macs", "sparsity", "operators"} <= {each.name for each in found}
+    assert {each.target for each in stage.timed()} == {"server"}
+
+
+def evaluated(stage: Stage) -> None:
+    """As for a format that an evaluator stands for, in two arithmetics."""
+    small, server = stage.plan.routes
+    assert small.runner is not None
+    runner = replace(small.runner, evidence=EvidenceClass.REFERENCE, modes=("declared", "fp64"))
+    step = "tflite.int8-dynamic@test"
+    declared = stage.results[step]
+    assert isinstance(declared, Done)
+    stage.results[f"{step}.fp64"] = replace(declared, facts=declared.facts | {"runtime": "r 1, fp64"})
+    small = replace(small, runner=runner, evaluations=(("test", step), ("test", f"{step}.fp64")))
+    stage.plan = replace(stage.plan, routes=(small, server))
+
+
+def test_an_evaluator_gives_quality_of_its_class_in_each_arithmetic_and_no_time(stage: Stage) -> None:
+    evaluated(stage)
+    found = [each for each in measure(stage.spec, stage.plan, stage.results, Bench()) if each.target == "small"]
+    quality = [each for each in found if each.name == "quality"]
+    assert [(each.evidence, each.runtime) for each in quality] == [
+        (EvidenceClass.REFERENCE, "r 1"),
+        (EvidenceClass.REFERENCE, "r 1, fp64"),
+    ]
+    (p95,) = (each.statistic for each in found if each.name == "latency.p95")
+    assert p95 == NotMeasured(
+        reason="only a device tells: what runs tflite here is an evaluator, whose time says nothing"
+    )
+    assert {each.target for each in stage.timed()} == {"server"}
 
 
 def test_a_reduction_compares_with_the_baseline_as_its_own_lowering_says(stage: Stage) -> None:
@@ -132,7 +193,7 @@ def test_a_reduction_compares_with_the_baseline_as_its_own_lowering_says(stage: 
 
 TWO = """\
 [targets.static]
-format = "tflite"
+format = "executorch"
 passes = [{ pass = "quantize", scheme = "int8" }]
 
 [targets.static.budgets]
@@ -140,7 +201,7 @@ latency_reduction = ">= 1 %"
 """
 
 
-@pytest.mark.parametrize("step", ["tflite.float32", "tflite.float32@contract"])
+@pytest.mark.parametrize("step", ["executorch.float32", "executorch.float32@contract"])
 def test_a_baseline_that_was_not_made_or_does_not_hold_is_none(tmp_path: Path, step: str) -> None:
     text = SPEC.replace("[data]", '[data]\ncalibration = "calibration.npz"').split("[targets.server]")[0] + TWO
     project = write_project(tmp_path / "project", text)

@@ -51,9 +51,9 @@ def test_a_promise_that_can_be_kept_has_no_note(tmp_path: Path) -> None:
 
 
 def test_budgets_that_nothing_measures_are_one_note_for_all_targets_that_share_them(tmp_path: Path) -> None:
-    (found,) = told(tmp_path, SPEC.replace("[budgets]", '[budgets]\nenergy = "< 5 mJ"\nparameters = "< 10"'))
+    (found,) = told(tmp_path, SPEC.replace("[budgets]", '[budgets]\nenergy = "< 5 mJ"\nstable = true'))
     assert (found.code, found.path) == ("not-measured", ("targets", "phone"))
-    assert found.message == "target 'phone' and 1 more: energy, parameters cannot be measured in this version"
+    assert found.message == "target 'phone' and 1 more: energy, stable cannot be measured in this version"
 
 
 def test_a_metric_of_the_specs_own_is_not_measured(tmp_path: Path) -> None:

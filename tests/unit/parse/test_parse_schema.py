@@ -22,7 +22,7 @@ TAPLO = Path(sys.executable).with_name("taplo")
 SHAPE_FAULTS = [
     "budget-unknown", "budget-unit-missing", "budget-bare-number", "budget-unit-foreign", "budget-wrong-direction",
     "budget-bands-half", "budget-stable-false", "budget-not-on-field", "choice-illegal", "choice-illegal-dtype",
-    "evidence-class-illegal", "format-unknown", "format-planned", "key-missing", "key-unknown", "key-unknown-table",
+    "evidence-class-illegal", "format-unknown", "key-missing", "key-unknown", "key-unknown-table",
     "model-missing", "pass-option-missing", "pass-unknown", "pass-unnamed", "sha256-malformed", "shape-dimension-zero",
     "target-name-illegal", "target-none", "target-option-illegal", "target-option-unknown", "type-number-for-text",
     "type-table-for-array", "type-true-for-limit", "version-missing", "version-unknown",

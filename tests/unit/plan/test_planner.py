@@ -12,6 +12,7 @@ import pytest
 from projects import SPEC, Project, write_project
 
 from deployspec.ir.plan import Action, Plan
+from deployspec.ir.tolerance import TOLERANCES
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
 
@@ -41,7 +42,7 @@ INT8 = '[targets.c]\nformat = "tflite"\npasses = [{ pass = "quantize", scheme = 
 def test_equal_work_is_one_step_that_names_its_targets(project: Project) -> None:
     plan = plan_of(project, FLOAT + FLOAT.replace(".a", ".z"))
     assert [step.id for step in plan.steps] == [
-        "data.test", "reference@test", "tflite.float32", "tflite.float32@test"
+        "data.test", "reference@test", "tflite.float32", "tflite.float32@structure", "tflite.float32@test"
     ]  # fmt: skip
     assert plan.by_id()["tflite.float32"].targets == ("a", "z")
     assert plan.routes[0].steps == plan.routes[1].steps
@@ -50,8 +51,10 @@ def test_equal_work_is_one_step_that_names_its_targets(project: Project) -> None
 def test_a_longer_route_shares_its_beginning_and_checks_it_too(project: Project) -> None:
     plan = plan_of(project, FLOAT + HALF)
     a, b = plan.routes
-    assert a.steps == ("tflite.float32", "tflite.float32@test")
-    assert b.steps == ("tflite.float32", "tflite.float16", "tflite.float32@contract", "tflite.float16@test")
+    assert a.steps == ("tflite.float32", "tflite.float32@structure", "tflite.float32@test")
+    assert b.steps == (
+        "tflite.float32", "tflite.float16", "tflite.float16@structure", "tflite.float32@contract", "tflite.float16@test"
+    )  # fmt: skip
     assert plan.by_id()["tflite.float32"].targets == ("a", "b")
     assert plan.by_id()["tflite.float16"].takes == (("input", "tflite.float32"),)
 
@@ -76,9 +79,17 @@ def test_work_that_differs_in_an_option_has_a_number(project: Project) -> None:
 def test_static_quantization_takes_the_calibration_split_and_others_probe_with_it(project: Project) -> None:
     plan = plan_of(project, FLOAT + INT8, BOTH)
     steps = plan.by_id()
-    assert steps["tflite.int8"].takes == (("model", "model"), ("calibration", "data.calibration"))
+    assert steps["tflite.int8"].takes == (("input", "tflite.float32"), ("calibration", "data.calibration"))
     assert steps["tflite.float32"].takes == (("model", "model"), ("calibration", "data.calibration"))
     assert steps["data.calibration"].action is Action.PREPARE
+
+
+def test_the_bytes_of_every_artifact_are_inspected(project: Project) -> None:
+    plan = plan_of(project, FLOAT + HALF)
+    for route in plan.routes:
+        step = plan.by_id()[route.structure]
+        assert (step.action, step.takes) == (Action.INSPECT, (("artifact", route.artifact),))
+        assert step.options["inspector"] == "deployspec.formats.tflite:inspect"
 
 
 def test_a_split_that_no_step_reads_is_not_prepared(project: Project) -> None:
@@ -137,9 +148,17 @@ def test_where_the_runner_runs_the_source_it_is_the_baseline(project: Project) -
 
 
 def test_without_such_a_budget_there_is_no_baseline(project: Project) -> None:
-    plan = plan_of(project, INT8, BOTH)
+    plan = plan_of(project, INT8.replace("tflite", "executorch"), BOTH)
     assert plan.routes[0].baseline is None
-    assert "tflite.float32" not in plan.by_id()
+    assert "executorch.float32" not in plan.by_id()
+
+
+def test_a_pass_may_state_what_its_artifact_is_held_to(project: Project) -> None:
+    stated = INT8.replace('"int8"', '"int8", tolerance = 0.25').replace(".c", ".d")
+    plan = plan_of(project, INT8 + stated, BOTH)
+    held = [dict(route.evaluations)["test"] for route in plan.routes]
+    assert [plan.by_id()[step].options["tolerance"] for step in held] == [TOLERANCES["int8"], 0.25]
+    assert plan.routes[0].artifact == plan.routes[1].artifact, "it is made once, and judged by both"
 
 
 def test_every_step_comes_after_what_it_takes(project: Project) -> None:
@@ -159,7 +178,7 @@ def test_a_plan_of_a_thousand_targets_is_made_in_a_moment(project: Project) -> N
     plan = make_plan(spec)
     seconds = time.process_time() - begun
     assert len(plan.routes) == 1000
-    assert len(plan.steps) == 7, "two artifacts, however many targets want them"
+    assert len(plan.steps) == 9, "two artifacts, however many targets want them"
     assert len(plan.by_id()["tflite.float32"].targets) == 1000
     assert seconds < 2
 

@@ -22,12 +22,16 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
     def run(arrays: Any) -> list[np.ndarray]:
         nonlocal seen
         seen += 1
+        if len(arrays[0]) > options.get("widest", 1):
+            raise ValueError(f"more than {options.get('widest', 1)} samples at a time")
         time.sleep(options.get("seconds", 0))
         if seen == options.get("trouble_at"):
             trouble(options["trouble"])
+        once = 3 if options.get("mode") == "thrice" else 2
+        factor = options.get("factor", once) if len(arrays[0]) > 1 else once
         width = 1 if seen == options.get("narrow_at") else None
         dtype = "float64" if seen == options.get("widen_at") else "float32"
-        return [2 * array[..., :width].astype(dtype) for array in arrays]
+        return [factor * array[..., :width].astype(dtype) for array in arrays]
 
     return run
 

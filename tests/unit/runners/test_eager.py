@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from deployspec.runners.eager import ModelFault, load_module, torch_run
+from deployspec.runners.callables import ModelFault
+from deployspec.runners.eager import load_module, torch_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -62,6 +62,22 @@ def test_outputs_are_written_sample_by_sample(lane: HostLane, x: np.ndarray, tmp
     np.testing.assert_array_equal(np.load(tmp_path / "fetched" / "0.npy"), 2 * x)
 
 
+def test_outputs_of_a_batch_are_those_of_its_samples(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    lane.run(program(tmp_path, OUTPUTS | {"batch": 2}, options={"widest": 2}))
+    np.testing.assert_array_equal(np.load(tmp_path / "fetched" / "0.npy"), 2 * x)
+    with pytest.raises(ProgramFailed, match="more than 1 samples at a time"):
+        lane.run(program(tmp_path, OUTPUTS | {"batch": 2}, options={"widest": 1}))
+
+
+def test_a_batch_is_whole_whatever_the_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "CHUNK_BYTES", 400)
+    np.save(tmp_path / "x.npy", np.arange(130.0).reshape(13, 10))  # five rows to a chunk
+    for size, sizes in ((2, [2, 2, 2, 2, 2, 2, 1]), (4, [4, 4, 4, 1]), (8, [8, 5]), (20, [13])):
+        batches = [batch for (batch,) in protocol._batches([Reader(str(tmp_path / "x.npy"))], size)]
+        assert [len(batch) for batch in batches] == sizes
+        assert np.concatenate(batches).ravel().tolist() == list(range(130))
+
+
 def test_inputs_reach_the_artifact_in_its_own_order_of_axes(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     lane.run(program(tmp_path, OUTPUTS, axes=[[0, 2, 1]]))
     np.testing.assert_array_equal(np.load(tmp_path / "fetched" / "0.npy"), 2 * x.transpose(0, 2, 1))
@@ -201,7 +217,7 @@ def test_inputs_of_different_sizes_stay_in_step(tmp_path: Path, monkeypatch: pyt
     for name, array in (("large", large), ("small", small)):
         np.save(tmp_path / name, array)
         readers.append(Reader(f"{tmp_path / name}.npy"))
-    samples = list(protocol._samples(readers))
+    samples = list(protocol._batches(readers, 1))
     assert [float(one[0, 0]) for one, _ in samples] == large[:, 0].tolist()
     assert [float(other[0, 0]) for _, other in samples] == small[:, 0].tolist()
 

@@ -10,7 +10,7 @@ from projects import SPEC, Project, write_project
 
 from deployspec.errors import SourceFault
 from deployspec.parse import parse_spec
-from deployspec.sources.identity import imported_distributions, imported_files, origins
+from deployspec.sources.identity import imported_distributions, imported_files, installed, origins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +192,8 @@ def test_weights_that_are_missing_are_a_fault_of_the_source(project: Project) ->
     (project.folder / "net.safetensors").unlink()
     with pytest.raises(SourceFault, match=r"net\.safetensors does not exist"):
         origins(spec)
+
+
+def test_of_two_names_for_a_distribution_the_installed_one_counts() -> None:
+    assert installed("no-such-thing|numpy") == ("numpy", np.__version__)
+    assert installed("no-such-thing|nor-this") == ("no-such-thing", None)

@@ -1,0 +1,41 @@
+"""Runs a Core ML package in the reference evaluator: what the program means, on torch's kernels, without Core ML.
+
+It runs on the host only, never times, and so may import the evaluator from where it is installed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from deployspec import __version__
+from deployspec.evaluators.mlprogram import Mode
+from deployspec.evaluators.mlprogram import load as load_program
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUNTIME = f"deployspec {__version__} evaluator, torch {torch.__version__}"
+
+
+def load(artifact: str, options: dict[str, Any]) -> Any:
+    """A callable from arrays to arrays, in the order of `options["inputs"]` and `options["outputs"]`.
+
+    `options["mode"]` is the arithmetic, without one the declared one.
+    """
+    torch.set_num_threads(1)
+    program = load_program(Path(artifact), mode=Mode(options.get("mode", Mode.DECLARED)))
+
+    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        answered = program.run(dict(zip(options["inputs"], arrays, strict=True)))
+        return [_as_float32(answered[name]) for name in options["outputs"]]
+
+    return run
+
+
+def _as_float32(array: np.ndarray) -> np.ndarray:
+    """An output as the reference gives it, whatever precision the package or the mode computes in."""
+    return array.astype(np.float32) if array.dtype.kind == "f" else array

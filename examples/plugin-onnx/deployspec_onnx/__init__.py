@@ -1,0 +1,1 @@
+"""ONNX as a target of deployspec, from a distribution of its own."""
