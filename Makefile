@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev lint format test test-slow bench golden docs clean
+.PHONY: help demo dev lint format test test-slow conformance-coreml bench golden docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +29,14 @@ format: $(STAMP)dev ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 test: $(STAMP)dev ## every test that takes seconds
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP)dev ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+conformance-coreml: $(STAMP)dev ## every operator test of coremltools against the evaluator; about an hour
+	$(BIN)/python tests/conformance_coreml/coreml_run.py --workers auto
+	$(BIN)/python docs/generate.py
 
 bench: $(STAMP)dev ## every speed that the README claims, as a ratio with its bar
 	$(BIN)/python benches/run.py

@@ -16,6 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import coreml_ops
 import picture
 import tables
 
@@ -58,7 +59,7 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "classes": tables.evidence_classes,
     },
     "docs/reports.md": {"predicate": tables.predicate},
-    "docs/coreml.md": {"hazards": tables.hazards},
+    "docs/coreml.md": {"hazards": tables.hazards, "coreml-ops": coreml_ops.conformance},
 }
 """The file, the block's name, and what writes it. The README's block `bench` is written by benches/run.py."""
 

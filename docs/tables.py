@@ -225,7 +225,7 @@ def evidence_classes() -> str:
         EvidenceClass.STATIC: "read from the artifact's bytes, or counted in the data",
         EvidenceClass.CLAIMED: "handed in by others without a signature that counts",
     }
-    given = {EvidenceClass.HOST, EvidenceClass.STATIC}
+    given = {EvidenceClass.HOST, EvidenceClass.REFERENCE, EvidenceClass.STATIC}
     rows = ((f"`{each}`", meanings[each], "yes" if each in given else "no") for each in EvidenceClass)
     return table(("class", "where the figure comes from", "given here"), rows)
 

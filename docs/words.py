@@ -15,7 +15,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "version": "the model's own version, for the report",
             "source": "`file.py:callable`, or one self-contained file; see [Sources](#sources)",
             "framework": "what a callable returns; a file says it by its kind",
-            "weights": "of a callable: `.safetensors`, or a state_dict loaded with `weights_only`; Keras: `.weights.h5`",
+            "weights": "of a callable: `.safetensors`, a state_dict loaded with `weights_only`; Keras: `.weights.h5`",
             "sha256": "pins `weights`, else the source's file; another digest is exit 5 before anything runs",
             "inputs": "`[[model.inputs]]`, in the order of the model's arguments",
             "outputs": "`[[model.outputs]]`; may be left out where there is one",
@@ -77,7 +77,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         document.EvidenceTable,
         {
             "confidence": 'one-sided, in [0.5, 1); `"point"` compares bare estimates, and the report says so',
-            "quality": "the least class that counts",
+            "quality": "the least class that counts; `host` by itself, for Core ML `reference`",
             "latency": "the least class that counts; an emulator never does",
             "memory": "the least class that counts; an emulator never does",
             "energy": "the least class that counts; an emulator never does",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ.pop("COLUMNS", None)  # a test runner's idea of a terminal; what the program prints to a pipe has its own
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 import click
 
@@ -195,5 +195,5 @@ def _zeros(structure: Structure) -> str:
     )
 
 
-def _counts(counts: Sequence[tuple[Any, int]]) -> str:
+def _counts(counts: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts) or "none"

@@ -97,7 +97,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         with zipfile.ZipFile(draft, "w") as archive:
             for name, array in arrays.items():
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                     np.save(stream, array, allow_pickle=False)
         draft.replace(path)
     except OSError as error:

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deployspec.lanes.program import ProgramFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 GRACE_S: Final = 5
 """How long after its own watchdog a runner may still be alive before it is ended."""
@@ -64,11 +64,9 @@ class LiveRunner:
         if self._ready:
             return
         assert self._process.stdout is not None
-        watch = threading.Timer(time_limit_s, self._end)
-        watch.start()
-        # What a runtime prints while it is imported is not for us.
-        self._ready = any(line.startswith(_READY) for line in self._process.stdout)
-        watch.cancel()
+        with self._ended_after(time_limit_s):
+            # What a runtime prints while it is imported is not for us.
+            self._ready = any(line.startswith(_READY) for line in self._process.stdout)
 
     def do(self, folder: Path, nonce: str, time_limit_s: int, log: Path | None = None) -> str:
         """The lines that answer the job in `folder`, up to the one with `nonce`; what is said beside goes to `log`.
@@ -78,24 +76,32 @@ class LiveRunner:
         self.wait(time_limit_s)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        watch = threading.Timer(time_limit_s + GRACE_S, self._end)
-        watch.start()
         lines: list[str] = []
         said_before = len(self._said())
         try:
-            with suppress(BrokenPipeError):  # it has ended already: so will its answer
-                print(folder, file=self._process.stdin, flush=True)
-            for line in self._process.stdout:
-                lines.append(line)
-                if nonce in line:
-                    return "".join(lines)
-            hung = not watch.is_alive() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
+            with self._ended_after(time_limit_s + GRACE_S) as watch:
+                with suppress(BrokenPipeError):  # it has ended already: so will its answer
+                    print(folder, file=self._process.stdin, flush=True)
+                for line in self._process.stdout:
+                    lines.append(line)
+                    if nonce in line:
+                        return "".join(lines)
+                hung = not watch.is_alive() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
         finally:
-            watch.cancel()
             if log is not None:
                 with log.open("ab") as stream:
                     stream.write(self._said()[said_before:])
         raise ProgramFailed(f"no answer within {time_limit_s} s" if hung else self._how_it_ended())
+
+    @contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[threading.Timer]:
+        """Inside, the runner has so many seconds; whatever breaks in, nothing goes on waiting for them."""
+        watch = threading.Timer(seconds, self._end)
+        watch.start()
+        try:
+            yield watch
+        finally:
+            watch.cancel()
 
     def _said(self) -> bytes:
         """All that the runner and its children wrote to standard error."""

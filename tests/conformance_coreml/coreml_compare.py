@@ -42,14 +42,15 @@ class Contents:
     opset: int
     operators: tuple[str, ...]
     precision: str
-    """fp16 if the program holds any tensor of half precision, whatever it was converted to; else fp32."""
+    """fp16 if the program takes or holds any tensor of half precision, whatever the test is called; else fp32."""
 
 
 def contents(package: Package) -> Contents:
     """The operators of all functions of the program, constants left out, and what it computes in."""
     functions = package.program.functions.values()
     operations = [each for one in functions for block in one.block_specializations.values() for each in _walk(block)]
-    types = [each.type for operation in operations for each in operation.outputs]
+    given = [each for one in functions for each in one.inputs]
+    types = [each.type for each in (*given, *(each for operation in operations for each in operation.outputs))]
     half = any(each.WhichOneof("type") == "tensorType" and tensor_type(each).dtype is DType.FP16 for each in types)
     operators = sorted({each.type for each in operations} - {"const"})
     return Contents(package.spec_version - 1, tuple(operators), "fp16" if half else "fp32")

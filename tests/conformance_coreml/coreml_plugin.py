@@ -13,15 +13,16 @@ import platform
 import re
 import shutil
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pytest
 import torch
-from coreml_compare import Outcome, contents, difference, evaluate
+from coreml_compare import Contents, Outcome, contents, difference, evaluate
 from coreml_rules import rule_for
-from coreml_run import digest
+from coreml_run import digest, sampled
 
 from deployspec.evaluators.mlprogram import Unsupported, load
 from deployspec.formats.mlpackage import open_package
@@ -56,6 +57,20 @@ class Evaluated:
         self.item: pytest.Item | None = None
         self.predicted: list[dict[str, Any]] = []
         """The models that the running test compares by itself."""
+        self.packages: set[str] = set()
+        """What the running test has converted."""
+
+    def start(self, item: pytest.Item) -> None:
+        """Hear of a test that is about to run."""
+        self.item = item
+        self.predicted.clear()
+
+    def finish(self, why: str | None) -> None:
+        """Hear of how the test ended, None if it passed, and remove its models."""
+        for each in self.predicted:
+            self.record({"outcome": str(Outcome.MATCH if why is None else Outcome.MISMATCH), "why": why or "", **each})
+        while self.packages:
+            shutil.rmtree(self.packages.pop(), ignore_errors=True)
 
     def compare_backend(
         self,
@@ -68,14 +83,13 @@ class Evaluated:
         """What coremltools' function of this name does, with the evaluator; its tolerances are not used."""
         if expected_outputs is None or mlmodel.get_spec().WhichOneof("Type") != "mlProgram":
             return
-        facts = contents(open_package(Path(mlmodel.package_path)))
+        facts = self._contents(mlmodel)
         outcome, why = self._outcome(mlmodel, input_key_values or {}, expected_outputs, state, facts.precision)
-        shutil.rmtree(mlmodel.package_path, ignore_errors=state is not None)
         self.record({"outcome": str(outcome), "why": why, **asdict(facts)})
 
     def predict(self, mlmodel: Any, data: Mapping[str, Any], state: Session | None = None) -> dict[str, np.ndarray]:
         """What `MLModel.predict` gives, for the tests that compare by themselves."""
-        self.predicted.append(asdict(contents(open_package(Path(mlmodel.package_path)))))
+        self.predicted.append(asdict(self._contents(mlmodel)))
         return (state or Session()).run(mlmodel.package_path, data)
 
     def record(self, result: dict[str, Any]) -> None:
@@ -83,11 +97,15 @@ class Evaluated:
         assert self.item is not None
         self.item.user_properties.append((PROPERTY, result))
 
+    def _contents(self, mlmodel: Any) -> Contents:
+        self.packages.add(mlmodel.package_path)
+        return contents(open_package(Path(mlmodel.package_path)))
+
     def _outcome(
         self, mlmodel: Any, given: Mapping[str, Any], expected: Mapping[str, Any], state: Session | None, precision: str
     ) -> tuple[Outcome, str]:
         assert self.item is not None
-        rule = rule_for(test_of(self.item))
+        rule = rule_for(self.item.nodeid, expected.values(), precision)
         if rule is not None:
             return Outcome.SKIPPED, rule.name
         try:
@@ -112,14 +130,21 @@ def _of(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return outputs[name] if name in outputs else outputs[re.sub(r"\W", "_", name)]
 
 
-def test_of(item: pytest.Item) -> str:
-    """A test's name without its parameters."""
-    return item.nodeid.partition("[")[0]
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The first case of each test and precision, then the second of each, and so on; first by digest.
+
+    A run that is cut short has seen every test, and no case is preferred for what may come of it.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for each in sorted(items, key=lambda item: digest(item.nodeid)):
+        test, _, parameters = each.nodeid.partition("[")
+        groups.setdefault(f"{test} {'fp16' in parameters}", []).append(each)
+    return [item for row in zip_longest(*groups.values()) for item in row if item is not None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--coreml-results", type=Path, help="where to write what came of each comparison")
-    parser.addoption("--coreml-sample", type=Path, help="run only the cases that this file names")
+    parser.addoption("--coreml-sample", action="store_true", help="run the fixed sample only")
 
 
 def pytest_configure() -> None:
@@ -135,32 +160,25 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the sample, or all, in an order by chance that is always the same: a run cut short is a sample too."""
-    sample = config.getoption("--coreml-sample")
-    if sample is not None:
-        cases = json.loads(sample.read_text())["cases"].values()
-        wanted = {case for each in cases for case in each.values()}
-        items[:] = [each for each in items if digest(each.nodeid) in wanted]
-    items.sort(key=lambda each: digest(each.nodeid))
+    """Keep the sample, or all of them."""
+    wanted = sampled() if config.getoption("--coreml-sample") else None
+    items[:] = spread([each for each in items if wanted is None or digest(each.nodeid) in wanted])
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector off what exists by now: coremltools calls it at every conversion."""
-    gc.collect()
+    """Leave garbage to Python: coremltools asks for all of it at every conversion, which took most of the time."""
     gc.freeze()
+    gc.collect = lambda *_: 0
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Run a test with numbers of its own, whatever ran before it."""
-    EVALUATED.item, EVALUATED.predicted = item, []
+    EVALUATED.start(item)
     np.random.seed(int(digest(item.nodeid)[:8], 16))
     torch.manual_seed(0)
     outcome = yield
-    failed = outcome.excinfo is not None
-    for each in EVALUATED.predicted:
-        why = str(outcome.excinfo[1]) if failed else ""
-        EVALUATED.record({"outcome": str(Outcome.MISMATCH if failed else Outcome.MATCH), "why": why, **each})
+    EVALUATED.finish(None if outcome.excinfo is None else str(outcome.excinfo[1]))
 
 
 class Results:

@@ -4,8 +4,8 @@
     python tests/conformance_coreml/coreml_run.py --sample   the fixed sample, a few minutes; writes nothing
 
 The data: how often the operators of each operator set match (beside the evaluator, which names those of a program that
-no matching case covers); the sample, one fp32 and one fp16 case of each test that compares numbers; and the names of
-the operators in coremltools' registry.
+no matching case covers); the sample, one fp32 and one fp16 case of each test that compares numbers and one of each
+operator; and the names of the operators in coremltools' registry.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def tally(records: list[Record]) -> Counter[Outcome]:
     return Counter(each.outcome for each in records)
 
 
-def conformance(records: list[Record]) -> dict[str, Any]:
+def conformance(records: list[Record], *, complete: bool) -> dict[str, Any]:
     """What the evaluator and the documentation keep: outcomes by operator and operator set, skipped cases by rule.
 
-    A case counts for every operator of its program.
+    A comparison counts for every operator of its program. `complete`: no case of coremltools' tests was left out.
     """
     counts = Counter((op, each.opset, each.outcome) for each in records for op in each.operators)
     operators: dict[str, dict[str, dict[str, int]]] = {}
@@ -103,6 +103,7 @@ def conformance(records: list[Record]) -> dict[str, Any]:
         operators.setdefault(op, {}).setdefault(str(opset), {})[outcome] = count
     return {
         "coremltools": version("coremltools"),
+        "complete": complete,
         "tests": len({each.test for each in records}),
         "outcomes": {outcome: tally(records)[outcome] for outcome in Outcome},
         "skipped": dict(sorted(Counter(each.why for each in records if each.outcome is Outcome.SKIPPED).items())),
@@ -111,11 +112,28 @@ def conformance(records: list[Record]) -> dict[str, Any]:
 
 
 def sample(records: list[Record]) -> dict[str, Any]:
-    """One case for each test and precision: the first by digest, so that no case is picked for what came of it."""
-    cases: dict[str, dict[str, str]] = {}
-    for each in sorted(records, key=lambda record: digest(record.case)):
-        cases.setdefault(each.test, {}).setdefault(each.precision, digest(each.case))
-    return {"coremltools": version("coremltools"), "cases": dict(sorted(cases.items()))}
+    """One case for each test and precision, and one for each operator that these leave out.
+
+    Always the first by digest: no case is picked for what came of it.
+    """
+    ordered = sorted(records, key=lambda record: digest(record.case))
+    tests: dict[str, dict[str, str]] = {}
+    for each in ordered:
+        tests.setdefault(each.test, {}).setdefault(each.precision, digest(each.case))
+    chosen = {case for cases in tests.values() for case in cases.values()}
+    seen = {op for each in ordered if digest(each.case) in chosen for op in each.operators}
+    operators = {op: digest(each.case) for each in reversed(ordered) for op in each.operators if op not in seen}
+    return {
+        "coremltools": version("coremltools"),
+        "tests": dict(sorted(tests.items())),
+        "operators": dict(sorted(operators.items())),
+    }
+
+
+def sampled() -> set[str]:
+    """The digests of the cases in the sample."""
+    data = json.loads(SAMPLE.read_text())
+    return {case for cases in data["tests"].values() for case in cases.values()} | set(data["operators"].values())
 
 
 def registered() -> dict[str, Any]:
@@ -139,10 +157,12 @@ def main() -> int:
     parser.add_argument("--sample", action="store_true", help="run the fixed sample and write nothing")
     parser.add_argument("--workers", default="1", help="how many processes share the work (a number or auto)")
     arguments = parser.parse_args()
-    chosen = ["--coreml-sample", str(SAMPLE)] if arguments.sample else []
-    records = run(*chosen, *([] if arguments.workers == "1" else ["-n", arguments.workers]))
+    records = run(
+        *(["--coreml-sample"] if arguments.sample else []),
+        *([] if arguments.workers == "1" else ["-n", arguments.workers]),
+    )
     if not arguments.sample:
-        _write(CONFORMANCE, conformance(records))
+        _write(CONFORMANCE, conformance(records, complete=True))
         _write(SAMPLE, sample(records))
         _write(OPERATORS, registered())
     counts = tally(records)

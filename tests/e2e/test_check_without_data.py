@@ -34,7 +34,7 @@ def test_size_time_and_memory_are_judged_without_data(tmp_path: Path) -> None:
         [line.split()[0] for line in BUDGETS.splitlines()], "pass"
     )
     assert [each["id"] for each in report["steps"]] == [
-        "reference", "torchscript.float32", "torchscript.float32@contract"
+        "reference", "torchscript.float32", "torchscript.float32@structure", "torchscript.float32@contract"
     ]  # fmt: skip
     (reduction,) = [each["statistic"] for each in report["measurements"] if each["name"] == "size_reduction"]
     assert reduction["before"] == "60", "4 x 3 weights and 3 biases of 4 bytes"

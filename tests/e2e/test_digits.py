@@ -111,7 +111,7 @@ def test_an_unchanged_second_run_builds_and_measures_nothing(again: Ran) -> None
     assert again.code == 0
     words = {line.split()[0] for line in again.said.splitlines()}
     assert words == {"cached"}
-    assert len(again.said.splitlines()) == 7
+    assert len(again.said.splitlines()) == 11
 
 
 def test_latency_that_was_used_again_is_said(digits: Checked, again: Ran) -> None:

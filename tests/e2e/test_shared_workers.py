@@ -47,7 +47,7 @@ def test_no_step_that_measures_shares_a_worker_with_one_that_makes() -> None:
     _, plan = read(SPEC)
     families = {action: {step.toolchain.family for step in plan.steps if step.action is action} for action in Action}
     makes = families.pop(Action.CONVERT)
-    assert makes == {"torch"}
+    assert makes == {"torch", "ai-edge-quantizer"}
     assert makes.isdisjoint(set().union(*families.values()))
 
 

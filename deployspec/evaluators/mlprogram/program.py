@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from deployspec.evaluators.mlprogram import ops as _ops  # noqa: F401  (fills the table)
+from deployspec.evaluators.mlprogram.conformance import is_covered
 from deployspec.evaluators.mlprogram.faults import WrongInput
 from deployspec.evaluators.mlprogram.features import Feature, inputs_of, outputs_of
 from deployspec.evaluators.mlprogram.numerics import Mode, Numerics
@@ -52,6 +53,10 @@ class Program:
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs for the inputs of these names, from a fresh state; raises `WrongInput`."""
         return self.run(arrays)
+
+    def uncovered(self) -> tuple[str, ...]:
+        """The operators that no matching case of the conformance suite covers, in the meaning they have here."""
+        return tuple(sorted(op for op in self.operators if not is_covered(op, self.opset)))
 
     def new_state(self) -> State:
         """A state of zeros, to be handed to each `run` of one sequence."""

@@ -116,10 +116,36 @@ def test_a_file_without_shapes_has_its_work_counted_once_they_are_given(torch_fi
     assert told(file, "--input", "image=1x3x8x8")["parameters"] == bare["parameters"] == NET.parameters
 
 
-def test_inputs_are_told_apart_by_name(torch_files: dict[str, Path]) -> None:
-    file = torch_files["words-torchscript"]
-    ordered = told(file, "--input", "tokens=1x4:int64", "--input", "facts=1x6")
-    assert ordered["macs"] == told(file, "--input", "facts=1x6", "--input", "tokens=1x4:int64")["macs"] > 0
+class Recorder:
+    """An inspector that finds these inputs, and remembers what was declared to it."""
+
+    def __init__(self, *inputs: End) -> None:
+        self.inputs, self.declared = inputs, list[tuple[Input, ...]]()
+
+    def __call__(self, artifact: Path, model: Model) -> Structure:
+        self.declared.append(model.inputs)
+        return Structure(
+            inputs=self.inputs, outputs=(), operators=(), parameters=0, kernel_elements=0, kernel_zeros=0,
+            weight_bytes=(), macs=0,
+        )  # fmt: skip
+
+
+A, B = parse_input("a=1x4:int64"), parse_input("b=1x6")
+
+
+def test_inputs_are_told_apart_by_name_and_else_by_order(tmp_path: Path) -> None:
+    named, nameless = Recorder(End(name="a"), End(name="b")), Recorder(End(name=""), End(name=""))
+    for inspect in (named, nameless):
+        read(tmp_path, inspect, (B, A))
+    assert named.declared[-1] == (A, B)
+    assert nameless.declared[-1] == (B, A)
+
+
+def test_an_open_size_reaches_the_inspector_as_a_spec_would_name_it(tmp_path: Path) -> None:
+    """A .pte holds its shapes at the largest batch, and only the declared inputs say that it is one."""
+    inspect = Recorder(End(name="x", shape=(-1, 5), dtype="float32"))
+    read(tmp_path, inspect, ())
+    assert inspect.declared[-1] == (Input(name="x", shape=("batch", 5)),)
 
 
 @pytest.mark.parametrize(
@@ -147,22 +173,6 @@ def test_each_input_needs_its_shape(torch_files: dict[str, Path], capsys: pytest
 
 def test_a_file_that_keeps_its_shapes_takes_none(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "this one does: leave it out" in refused(capsys, package, "--input", "x=1x5")
-
-
-def test_an_open_size_reaches_the_inspector_as_a_spec_would_name_it(tmp_path: Path) -> None:
-    """A .pte holds its shapes at the largest batch, and only the declared inputs say that it is one."""
-    seen: list[tuple[Input, ...]] = []
-
-    def inspect(artifact: Path, model: Model) -> Structure:
-        seen.append(model.inputs)
-        end = End(name="x", shape=(-1, 5), dtype="float32")
-        return Structure(
-            inputs=(end,), outputs=(end,), operators=(), parameters=0, kernel_elements=0, kernel_zeros=0,
-            weight_bytes=(), macs=0,
-        )  # fmt: skip
-
-    read(tmp_path, inspect, ())
-    assert seen[-1] == (Input(name="x", shape=("batch", 5)),)
 
 
 def test_a_name_may_hold_anything_but_nothing() -> None:

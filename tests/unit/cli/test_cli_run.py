@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,13 +135,13 @@ def test_an_npz_that_was_damaged_is_refused(tmp_path: Path) -> None:
         read_arrays(path)
 
 
-def test_what_is_written_is_read_and_the_same_bytes_again(tmp_path: Path) -> None:
+def test_what_is_written_is_read_and_tells_no_time(tmp_path: Path) -> None:
     arrays = {"a": np.arange(3.0), "file": np.array("cat"), "a/b": np.zeros((0, 2), "i1")}
-    for name in ("one.npz", "two.npz"):
-        write_arrays(tmp_path / name, arrays)
-    with np.load(tmp_path / "one.npz") as archive:
+    write_arrays(tmp_path / "out.npz", arrays)
+    with np.load(tmp_path / "out.npz") as archive:
         assert {name: each.tolist() for name, each in archive.items()} == {k: v.tolist() for k, v in arrays.items()}
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "out.npz") as archive:
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

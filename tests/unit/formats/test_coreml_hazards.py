@@ -119,13 +119,17 @@ def test_hardswish_is_hazardous_on_a_flat_product(
     assert hazards(tmp_path, ops, x=kind) == expected
 
 
-@pytest.mark.parametrize(("test", "expected"), [("greater", [ATAN2]), ("greater_equal", [])])
-def test_an_atan2_that_was_mended_has_no_hazard(tmp_path: Path, test: str, expected: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("test", "tested", "expected"),
+    [("greater", "b", [ATAN2]), ("greater_equal", "b", []), ("greater", "a", [])],
+    ids=["as converted", "mended", "another formula"],
+)
+def test_an_atan2_that_was_mended_has_no_hazard(tmp_path: Path, test: str, tested: str, expected: list[str]) -> None:
     boolean: Any = ("bool", (2, 8))
     ops = [
         Op("real_div", {"x": Name("b"), "y": Name("a")}, {"ratio": FLAT}),
         Op("atan", {"x": Name("ratio")}, {"angle": FLAT}),
-        Op(test, {"x": Name("b"), "y": np.float16(0)}, {"above": boolean}),
+        Op(test, {"x": Name(tested), "y": np.float16(0)}, {"above": boolean}),
         Op("less", {"x": Name("a"), "y": np.float16(0)}, {"left": boolean}),
         Op("logical_and", {"x": Name("above"), "y": Name("left")}, {"both": boolean}),
         Op("cast", {"x": Name("both"), "dtype": "fp16"}, {"one": FLAT}),
@@ -144,11 +148,13 @@ def test_a_band_taken_from_something_else_is_no_triangle(tmp_path: Path, taken_f
     assert hazards(tmp_path, ops, x=FLAT, z=FLAT) == expected
 
 
-@pytest.mark.parametrize(("offset", "expected"), [([0, 0], [INT8]), ([0, 1], [])])
-def test_int8_weights_with_another_zero_point_have_no_hazard(
-    tmp_path: Path, offset: list[int], expected: list[str]
+@pytest.mark.parametrize(
+    ("dtype", "offset", "expected"), [("i1", [0, 0], [INT8]), ("i1", [0, 1], []), ("u1", [0, 0], [])]
+)
+def test_only_signed_weights_around_zero_are_hazardous(
+    tmp_path: Path, dtype: str, offset: list[int], expected: list[str]
 ) -> None:
-    given = {"quantized_data": np.ones((2, 8), "i1"), "zero_point": np.array(offset, "i1")}
+    given = {"quantized_data": np.ones((2, 8), dtype), "zero_point": np.array(offset, dtype)}
     scale = {"scale": np.ones(2, "f2"), "axis": np.int32(0)}
     assert hazards(tmp_path, [Op("constexpr_affine_dequantize", given | scale, {"w": FLAT})]) == expected
 

@@ -94,7 +94,8 @@ def test_operators_are_named_as_the_format_names_them(make: Callable[..., Lowere
 
 
 HALVED = """\
-import torch, nets
+import torch
+from deployspec.testing import nets
 def build():
     net = nets.pictures()
     with torch.no_grad():

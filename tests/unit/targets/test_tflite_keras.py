@@ -273,5 +273,5 @@ def test_every_scheme_has_a_route_from_every_source_but_torchscript(start: str) 
 def test_only_steps_from_torch_heed_the_layout() -> None:
     lowerings = TFLite(layout="nhwc", io="int8").lowerings()
     heeding = {start: [edge.options for edge in find_route(start, "tflite", ["int8"], lowerings)] for start in (TORCH_MODULE, KERAS_MODEL)}  # fmt: skip  # noqa: E501
-    assert heeding[TORCH_MODULE] == [{"scheme": "int8", "layout": "nhwc", "io": "int8"}]
+    assert heeding[TORCH_MODULE] == [{"layout": "nhwc"}, {"scheme": "int8", "io": "int8"}]
     assert heeding[KERAS_MODEL] == [{}, {"scheme": "int8", "io": "int8"}]
