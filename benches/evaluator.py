@@ -15,7 +15,10 @@ MOBILENET = [sys.executable, ROOT / "benches" / "mobilenet.py"]
 
 
 def evaluator() -> Iterator[Claim]:
-    """Seconds for a batch of 32, in each package's declared types, on one thread of a fresh process."""
+    """Seconds for a batch of 32, in each package's declared types, on one thread of a fresh process.
+
+    The converter has folded the batch norms into the convolutions; eager torch runs the net as it is written.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run([*MOBILENET, "make", folder])
         for precision in PRECISIONS:

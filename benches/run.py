@@ -11,10 +11,11 @@ from checking import again, check
 from claim import COLUMNS, Claim
 from conversions import efficientnet, pruned
 from evaluation import memory, throughput
+from evaluator import evaluator
 from five import five, five_memory
 from language import thousand, validate
 
-FAMILIES = (validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory)
+FAMILIES = (validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory, evaluator)
 BENCHES = {each.__name__: each for each in FAMILIES}
 
 

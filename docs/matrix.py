@@ -155,7 +155,7 @@ def _time(statistic: Statistic) -> str:
 
 def _absent(statistic: Statistic) -> str:
     assert isinstance(statistic, NotMeasured), statistic
-    return statistic.reason
+    return statistic.reason.partition(":")[0]
 
 
 def block(report: Report) -> str:
@@ -172,7 +172,7 @@ def _not_taken() -> str:
         reasons = _plugin(name).reasons
         lacking = [scheme for scheme in schemes if Pair(name, scheme) not in offered]
         lines += [f"- `{name}` with `{scheme}`: {reasons[scheme]}" for scheme in lacking]
-    return "\n".join(["What a format does not take, and why:", "", *lines])
+    return "\n".join(["<details><summary>What a format does not take, and why</summary>", "", *lines, "", "</details>"])
 
 
 def main() -> int:

@@ -37,6 +37,10 @@ def float_ends(content: bytes) -> bytes:
 def _opened(content: bytes) -> tuple[Any, Any, Any]:
     """The model, its one signature, and the graph that this is of."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    for buffer in model.buffers:  # of a large model they lie behind the flatbuffer, which is about to change its size
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     (signature,) = model.signatureDefs
     return model, model.subgraphs[signature.subgraphIndex], signature
 

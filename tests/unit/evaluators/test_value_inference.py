@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from nets import FAMILIES, convert, settled
+from nets import convert, settled
 
 from deployspec.evaluators.mlprogram import Mode, load
 from deployspec.formats.mlpackage import proto
@@ -21,10 +20,20 @@ pytestmark = pytest.mark.slow
 
 MODEL = "Data/com.apple.CoreML/model.mlmodel"
 
-COMPARED: dict[str, int] = dict.fromkeys(FAMILIES, 0)
+COMPARED = {
+    "cnn": 5,
+    "mobilenet-v2": 11,
+    "mobilenet-v3": 35,
+    "unet": 6,
+    "encoder": 28,
+    "sdpa-encoder": 25,
+    "bilstm": 4,
+    "gru": 5,
+}
+"""How many operators of each net coremltools can compute; it has no numpy for convolutions, pools and recurrence."""
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", COMPARED)
 def test_every_operator_gives_what_coremltools_computes_for_it(coremltools: Any, tmp_path: Path, family: str) -> None:
     net, example = settled(family)
     precision = {"compute_precision": coremltools.precision.FLOAT32}
@@ -34,13 +43,11 @@ def test_every_operator_gives_what_coremltools_computes_for_it(coremltools: Any,
     values = load(package, mode=Mode.DECLARED)(x=example.numpy())
     know(program, values | {"x": example.numpy()})
 
-    compared: Counter[str] = Counter()
-    for op, expected in inferred(program):
+    compared = list(inferred(program))
+    assert len(compared) == COMPARED[family]
+    for op, expected in compared:
         for output, value in zip(op.outputs, expected, strict=True):
             assert agree(values[output.name], np.asarray(value)), f"{op.op_type} '{op.name}'"
-        compared[op.op_type] += 1
-    print(family, sum(compared.values()), dict(compared))
-    assert compared.total() == COMPARED[family]
 
 
 def typed(package: Path) -> Any:
