@@ -108,7 +108,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
 
 
 class _Ahead:
-    """Progress that, at the first evaluation, lets every runner import its runtime for the timing that comes next.
+    """Progress that, at the first evaluation, lets every runner that will be timed import its runtime for that.
 
     By then the longest conversion has one core and little is left for the others.
     """
@@ -116,7 +116,7 @@ class _Ahead:
     def __init__(self, watch: Watch, lane: Lane, plan: Plan) -> None:
         self.started, self.waiting = watch.started, watch.waiting
         self._watch, self._lane = watch, lane
-        self._runners = {route.runner for route in plan.routes if route.runner}
+        self._runners = {route.runner for route in plan.routes if route.runner and not route.runner.is_evaluator}
         self._evaluations = {step for route in plan.routes for _, step in route.evaluations}
 
     def finished(self, step: Step, result: StepResult) -> None:

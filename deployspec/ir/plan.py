@@ -76,6 +76,11 @@ class Runner:
     """Arithmetics that it can take. Each split is run in every one, the first one's figure is shown, and a verdict
     stands only where they agree."""
 
+    @property
+    def is_evaluator(self) -> bool:
+        """Whether it stands for a runtime that does not run here: good for quality, never for a time."""
+        return self.evidence is EvidenceClass.REFERENCE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inspector:

@@ -54,10 +54,13 @@ class LiveRunner:
             )
 
     def bring(self, scripts: Sequence[Path]) -> None:
-        """Copy what is not there yet."""
+        """Copy what is not there yet. Raises ProgramFailed for another file of a name that is taken."""
         for script in scripts:
-            if not Path(self._folder.name, script.name).exists():
-                shutil.copy(script, self._folder.name)
+            there = Path(self._folder.name, script.name)
+            if not there.exists():
+                shutil.copy(script, there)
+            elif there.read_bytes() != script.read_bytes():
+                raise ProgramFailed(f"two runners that share a process both ship a file '{script.name}': rename one")
 
     def wait(self, time_limit_s: float) -> None:
         """Until the runtime is imported. One that is not by then is ended, which its next job tells."""

@@ -88,7 +88,7 @@ def measure(spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lan
         found += measure_structure(name, structure_of(inspected))
         if each.route.runner is None:
             found += _not_run(each, [split for split, _ in plan.references if split])
-        elif each.route.runner.evidence is EvidenceClass.REFERENCE:
+        elif each.route.runner.is_evaluator:
             found += _not_timed(each)
         for split, step in each.route.evaluations:
             data, reference, outputs = results[f"data.{split}"], references[split], results[step]
@@ -104,7 +104,7 @@ def measure_timing(
     """Latency, load time and peak memory of every target that was made, one after the other."""
     found: list[Measurement] = []
     for each in made(spec, plan, results):
-        if each.route.runner is None or each.route.runner.evidence is EvidenceClass.REFERENCE:
+        if each.route.runner is None or each.route.runner.is_evaluator:
             continue
         timed = _timed(spec, plan, each, each.route.runner, results)
         machine = lane.machine()

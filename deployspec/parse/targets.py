@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from deployspec import registry
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.ir.plan import SOURCE_FORMS
-from deployspec.ir.rules import EvidenceClass
 from deployspec.ir.spec import PassUse
 from deployspec.parse import shape
 from deployspec.parse.document import TargetTable
@@ -94,7 +93,7 @@ class Asked:
     def evaluated(self) -> bool:
         """Whether what runs the format here is an evaluator, not its own runtime."""
         runner = self.plugin.runner()
-        return runner is not None and runner.evidence is EvidenceClass.REFERENCE
+        return runner is not None and runner.is_evaluator
 
     def place(self, stuck: int) -> KeyPath:
         """Where the pass that is the `stuck`-th wanted says what it wants."""

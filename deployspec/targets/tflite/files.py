@@ -23,13 +23,19 @@ def ship(
 ) -> None:
     """Name the ends of `content`, write it as the artifact, and record `outputs` as the answers to agree with."""
     from deployspec.contract import record
-    from deployspec.targets.tflite.boundary import float_ends, name_ends
+    from deployspec.targets.tflite.boundary import name_ends
 
     names = {"inputs": [each.name for each in job.model.inputs], "outputs": [each.name for each in job.model.outputs]}
-    named = name_ends(content, names["inputs"], names["outputs"])
+    write(job, name_ends(content, names["inputs"], names["outputs"]))
+    record(job, inputs, outputs, options=names, axes=axes)
+
+
+def write(job: Job, named: bytes) -> None:
+    """Write the artifact, its ends float32 unless the options ask for the integers that a converter left there."""
+    from deployspec.targets.tflite.boundary import float_ends
+
     finished = named if job.options.get("io") == "int8" else float_ends(named)
     (job.artifact / f"{job.model.name}.tflite").write_bytes(finished)
-    record(job, inputs, outputs, options=names, axes=axes)
 
 
 @contextlib.contextmanager

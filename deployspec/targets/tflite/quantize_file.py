@@ -33,8 +33,7 @@ def quantize(job: Job) -> dict[str, Any]:
 
     from deployspec import contract
     from deployspec.ir.artifact import the_artifact
-    from deployspec.targets.tflite.boundary import float_ends
-    from deployspec.targets.tflite.files import prints_to_log
+    from deployspec.targets.tflite.files import prints_to_log, write
 
     made = job.inputs["input"]
     source = the_artifact(made)
@@ -42,8 +41,7 @@ def quantize(job: Job) -> dict[str, Any]:
         quantizer = Quantizer(str(source), _recipe(job.options["scheme"]))
         ranges = _ranges(job, source, quantizer) if quantizer.need_calibration else None
         content = bytes(quantizer.quantize(ranges).quantized_model)
-    keeps_integers = job.options.get("io") == "int8"
-    (job.artifact / source.name).write_bytes(content if keeps_integers else float_ends(content))
+    write(job, content)
     samples, answers = ([numpy.load(path) for path in contract.probe_files(made, kind)] for kind in ("input", "output"))
     how = contract.call(made)
     contract.record(job, samples, answers, options=how["options"], axes=how["axes"])

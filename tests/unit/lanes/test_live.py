@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,3 +76,30 @@ def test_an_import_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ProgramFailed):
         live.do(tmp_path, "n1", 1)
     live.close()
+
+
+def test_a_wait_that_is_broken_into_waits_no_longer(tmp_path: Path) -> None:
+    def break_in(number: int, _: object) -> None:
+        raise InterruptedError(number)
+
+    live = runner(tmp_path, "input()\n")  # it never says that it is ready
+    before = signal.signal(signal.SIGALRM, break_in)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(InterruptedError):
+            live.wait(600)
+        left = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+        for each in left:
+            each.join(5)
+        assert not [each for each in left if each.is_alive()]
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        live.close()
+
+
+def test_two_runners_files_of_one_name_are_never_mixed_up(telling: LiveRunner, tmp_path: Path) -> None:
+    telling.bring([tmp_path / "runtime.py"])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "runtime.py").write_text("RUNTIME = 'another'\n")
+    with pytest.raises(ProgramFailed, match=r"both ship a file 'runtime\.py': rename one"):
+        telling.bring([tmp_path / "other" / "runtime.py"])

@@ -136,7 +136,12 @@ def ends(found: Structure) -> list[tuple[str, tuple[int, ...] | None, str]]:
     return [(each.name, each.shape, each.dtype) for each in (*found.inputs, *found.outputs)]
 
 
-REAL = [("facts", (1, 6), "float32"), ("tokens", (1, 4), "int64"), ("age", (1, 1), "float32"), ("topics", (1, 3), "float32")]  # fmt: skip  # noqa: E501
+REAL = [
+    ("facts", (1, 6), "float32"),
+    ("tokens", (1, 4), "int64"),
+    ("age", (1, 1), "float32"),
+    ("topics", (1, 3), "float32"),
+]
 
 
 def test_float32_answers_as_the_model_does(plain: Path) -> None:
@@ -272,6 +277,9 @@ def test_every_scheme_has_a_route_from_every_source_but_torchscript(start: str) 
 
 def test_only_steps_from_torch_heed_the_layout() -> None:
     lowerings = TFLite(layout="nhwc", io="int8").lowerings()
-    heeding = {start: [edge.options for edge in find_route(start, "tflite", ["int8"], lowerings)] for start in (TORCH_MODULE, KERAS_MODEL)}  # fmt: skip  # noqa: E501
+    heeding = {
+        start: [edge.options for edge in find_route(start, "tflite", ["int8"], lowerings)]
+        for start in (TORCH_MODULE, KERAS_MODEL)
+    }
     assert heeding[TORCH_MODULE] == [{"layout": "nhwc"}, {"scheme": "int8", "io": "int8"}]
     assert heeding[KERAS_MODEL] == [{}, {"scheme": "int8", "io": "int8"}]
