@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev lint format test test-slow conformance-coreml bench golden docs clean
+.PHONY: help demo dev lint format test test-slow conformance-coreml agreement-coreml bench golden docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-slow: $(STAMP)dev $(STAMP)models ## the tests that take minutes
 conformance-coreml: $(STAMP)dev ## every operator test of coremltools against the evaluator; about an hour
 	$(BIN)/python tests/conformance_coreml/coreml_run.py --workers auto
 	$(BIN)/python docs/generate.py
+
+agreement-coreml: $(STAMP)dev $(STAMP)models ## whole nets on the evaluator against independent answers; some minutes
+	$(BIN)/python docs/agreement.py
 
 bench: $(STAMP)dev $(STAMP)models ## every speed that the README claims, as a ratio with its bar
 	$(BIN)/python benches/run.py

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from checking import none_of
 from claim import Claim, of_pairs
-from five import BUILD_ONLY, TARGETS
+from five import BUILD_ONLY
 from language import DEPLOYSPEC, ROOT, spec_of
 from stopwatch import run
 
 EFFICIENTNET = ROOT / "specs" / "efficientnet.toml"
 MODEL = ROOT / "examples" / "efficientnet" / "model.py"
-MAKERS = ("torchscript", "ptmobile", "executorch", "tflite", "coreml")
+MAKERS = {"server": "torchscript", "mobile": "ptmobile", "embedded": "executorch", "android": "tflite", "ios": "coreml"}
+"""Of each float target of that spec, the function of bare_conversions.py that stands beside it."""
 
 PRUNED = """
 [targets.{name}]
@@ -29,13 +30,13 @@ passes = [
 def efficientnet() -> Iterator[Claim]:
     """Seconds inside the worker against those of the bare calls, imports apart, one after the other."""
     with tempfile.TemporaryDirectory() as store:
-        built = run([sys.executable, BUILD_ONLY, EFFICIENTNET, store, "1", *TARGETS])
+        built = run([sys.executable, BUILD_ONLY, EFFICIENTNET, store, "1", *MAKERS])
         (samples,) = Path(store).glob("steps/*/*/out/0.npy")  # the prepared calibration split
         bare = run([sys.executable, ROOT / "benches" / "bare_conversions.py", f"{MODEL}:build", samples])
     ours, theirs = json.loads(built.output), json.loads(bare.output.splitlines()[-1])
-    for target, maker in zip(TARGETS, MAKERS, strict=True):
+    for target, maker in MAKERS.items():
         pair = (ours[target], theirs[maker])
-        yield of_pairs(f"EfficientNet-Lite0 to int8 {maker} / its converter's calls", [pair], 1.15)
+        yield of_pairs(f"EfficientNet-Lite0 to {maker} / its converter's calls", [pair], 1.15)
 
 
 def pruned() -> Iterator[Claim]:

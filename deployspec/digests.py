@@ -6,13 +6,17 @@ import errno
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.errors import DigestMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+
+MANIFEST_SUFFIX: Final = ".sha256"
+"""The manifest of `model.mlpackage` lies beside it, as `model.mlpackage.sha256`."""
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -53,11 +57,21 @@ def sha256_path(path: Path) -> str:
     return sha256_bytes(manifest(path)) if path.is_dir() else sha256_file(path)
 
 
-def sha256_artifact(path: Path) -> str:
-    """`sha256_path` of what somebody else may have put there: links and special files raise DigestMismatch."""
-    if path.is_dir() and not path.is_symlink():
-        return sha256_bytes(manifest(path))
-    return _sha256_regular(path, path.name)
+def sha256_artifact(path: Path, *, folder: bool) -> str:
+    """`sha256_path` of what somebody else may have put there.
+
+    Raises DigestMismatch for a link, a special file, a file in a folder's place, a folder in a file's, and a folder
+    whose manifest beside it tells of another.
+    """
+    if not folder:
+        return _sha256_regular(path, path.name)
+    if path.is_symlink() or not path.is_dir():
+        raise DigestMismatch(f"{path.name!r} is not a folder, and what was judged is one")
+    digest = sha256_bytes(manifest(path))
+    beside = path.with_name(path.name + MANIFEST_SUFFIX)
+    if (beside.exists() or beside.is_symlink()) and _sha256_regular(beside, beside.name) != digest:
+        raise DigestMismatch(f"{beside.name!r} is not the manifest of {path.name!r}")
+    return digest
 
 
 def _sha256_regular(path: Path, name: str) -> str:
@@ -68,10 +82,13 @@ def _sha256_regular(path: Path, name: str) -> str:
         linked = error.errno == errno.ELOOP
         reason = "it is a link, and only regular files are signed" if linked else error.strerror
         raise DigestMismatch(f"{name!r} cannot be read: {reason}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise DigestMismatch(f"{name!r} is a special file: only regular files are signed")
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DigestMismatch(f"{name!r} is a folder or a special file: only regular files are signed")
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_ambiguous(names: Iterable[str]) -> None:

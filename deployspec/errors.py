@@ -59,6 +59,17 @@ class UnreadableModel(DeploySpecError):
     """A model file is truncated, malformed, or of a kind that is not read; the message says what it is."""
 
 
+class EvidenceFault(DeploySpecError):
+    """An evidence file cannot be read, contradicts itself, or is of something else.
+
+    Each fault is a JSON pointer (empty: the whole file) and what is wrong there.
+    """
+
+    def __init__(self, file: Path, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("\n".join(f"{file}:{f'{pointer}:' * bool(pointer)} {what}" for pointer, what in faults))
+        self.faults = tuple(faults)
+
+
 class DigestMismatch(DeploySpecError):
     """A file's bytes are not those that were pinned, recorded or expected."""
 

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.build import Progress, build
 from deployspec.errors import ExitCode
+from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
 from deployspec.ir.artifact import Done
-from deployspec.judge import LOOKS, conclude, judge, timing_decided, waiver_findings
+from deployspec.isolation import Policy
+from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane
-from deployspec.measure import SampleStore, measure, measure_timing
-from deployspec.preflight import build_context, read, refuse_missing_extras
-from deployspec.report.compose import Findings, compose, failures_of
+from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
+from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
+from deployspec.report.compose import Findings, built_targets, compose, failures_of, judged_targets
 from deployspec.report.files import set_aside, write_report
+from deployspec.report.provenance import told
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
 from deployspec.sources.identity import origins
@@ -25,17 +30,17 @@ from deployspec.trust import dsse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from deployspec.build import Store
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan, Step
-    from deployspec.ir.report import Report
+    from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
     from deployspec.lanes.program import Lane
     from deployspec.trust.keys import SigningKey
+    from deployspec.trust.policy import TrustPolicy
 
 
 class Watch(Progress, Protocol):
@@ -58,6 +63,24 @@ class Request:
     memory_limit_bytes: int | None = None
     """For each step; None leaves it the machine's memory."""
     strict: bool = False
+    evidence: tuple[Path, ...] = ()
+    """Files of measurements made elsewhere."""
+    trust: TrustPolicy | None = None
+    """Says whose signature makes such a file more than a claim."""
+    hidden: tuple[Path, ...] = ()
+    """Files that nothing which opens a model may read: the signing key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """What a user asks to be judged without building: files of evidence, and whose signature makes one count."""
+
+    evidence: tuple[Path, ...]
+    out: Path
+    trust: TrustPolicy | None = None
+    targets: tuple[str, ...] = ()
+    key: SigningKey | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +94,7 @@ class Checked:
     @property
     def exit_code(self) -> ExitCode:
         """4 when a step failed, else what the verdicts conclude."""
-        failed = any(target.failure for target in self.report.targets)
+        failed = any(target.failure and target.steps for target in self.report.targets)
         return ExitCode.BUILD_FAILED if failed else self.report.result.exit_code
 
 
@@ -79,32 +102,64 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
     set_aside(request.out)
     spec, plan = read(path, request.targets)
+    handed = read_evidence(request.evidence, spec, request.trust, datetime.now(UTC))
     refuse_missing_extras(spec, plan)
     found = origins(spec)
     limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
-    context = replace(build_context(spec, found), memory_limit_bytes=limit)
-    with HostLane() as lane:
+    context = replace(build_context(spec, found), memory_limit_bytes=limit, hidden=request.hidden)
+    with HostLane(Policy(writes=(Path(gettempdir()),), hidden=request.hidden)) as lane:
         progress = watch if request.reuse_latency_s else _Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
-        measurements = tuple(_measure(spec, plan, results, lane, request, watch))
+        handed = hold_against(handed, artifacts(plan, results)) if handed else ()
+        measurements = merged(tuple(_measure(spec, plan, results, lane, request, watch)), handed)
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
+    imports = tuple(each.record for each in handed)
     unbuilt = [failures_of(route, results) for route in plan.routes]
     report = compose(
         Findings(
             spec=spec,
-            plan=plan,
-            origins=found,
-            results=results,
+            targets=built_targets(spec, plan, results),
             measurements=measurements,
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=not any(unbuilt)),
-            remarks=remarks(spec, plan, results, measurements) + waiver_findings(spec.waivers, verdicts, now),
+            remarks=remarks(spec, plan, results, measurements)
+            + told(imports, spec)
+            + baseline_findings(measurements, {target.name: target.rules for target in spec.targets})
+            + waiver_findings(spec.waivers, verdicts, now),
             machine=HostLane().machine(),
             checked_at=now,
+            imports=imports,
+            plan=plan,
+            origins=found,
+            results=results,
         )
     )
     return _publish(report, plan, results, request)
+
+
+def judge_evidence(path: Path, request: Hearing) -> Checked:
+    """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError."""
+    set_aside(request.out)
+    spec, now = read_spec(path, request.targets), datetime.now(UTC)
+    handed = read_evidence(request.evidence, spec, request.trust, now)
+    imports = tuple(each.record for each in handed)
+    measurements = merged((), handed)
+    verdicts, targets = tuple(_judge(spec, measurements, now)), judged_targets(spec, imports)
+    report = compose(
+        Findings(
+            spec=spec,
+            targets=targets,
+            measurements=measurements,
+            verdicts=verdicts,
+            result=conclude(verdicts, strict=request.strict, complete=all(each.artifact for each in targets)),
+            remarks=told(imports, spec) + waiver_findings(spec.waivers, verdicts, now),
+            machine=HostLane().machine(),
+            checked_at=now,
+            imports=imports,
+        )
+    )
+    return _signed(report, (), request)
 
 
 class _Ahead:
@@ -131,6 +186,7 @@ def _measure(
     spec: Spec, plan: Plan, results: dict[str, StepResult], lane: Lane, request: Request, watch: Watch
 ) -> Iterator[Measurement]:
     yield from measure(spec, plan, results, lane)
+    yield from measure_uses(plan, results, Ledger(request.store.root / "ledger"))
     samples = SampleStore(request.store.root / "samples")
     yield from measure_timing(spec, plan, results, lane, samples, _Clock(watch, request.reuse_latency_s))
 
@@ -162,6 +218,10 @@ def _publish(report: Report, plan: Plan, results: dict[str, StepResult], request
         built = results[route.artifact]
         if target.artifact is not None and isinstance(built, Done):
             artifacts.append((target, built.artifact))
+    return _signed(report, artifacts, request)
+
+
+def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Request | Hearing) -> Checked:
     envelope = dsse.Envelope(to_bytes(report))
     if request.key is not None:
         envelope = envelope.signed_by(request.key)

@@ -14,13 +14,14 @@ from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
 from deployspec.sources.dataset import refuse_ahead
 from deployspec.sources.identity import origins
-from deployspec.sources.support import class_counts
+from deployspec.sources.support import split_support
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deployspec.build import Store
+    from deployspec.diagnostics import KeyPath
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec
     from deployspec.judge import Decidable
@@ -29,13 +30,18 @@ if TYPE_CHECKING:
 
 def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
     """The spec, narrowed to `targets`, and its plan. Raises SpecFaults, also for data that is missing."""
-    spec = _narrowed(parse_spec(path), targets)
+    spec = read_spec(path, targets)
     check_pin(spec)
     plan = make_plan(spec)
     faults = [*missing_data(spec), *_idle_options(spec, plan)]
     if faults:
         raise SpecFaults(faults)
     return spec, plan
+
+
+def read_spec(path: Path, targets: Sequence[str] = ()) -> Spec:
+    """The spec, narrowed to `targets`, with no look at its data. Raises SpecFaults."""
+    return _narrowed(parse_spec(path), targets)
 
 
 def _idle_options(spec: Spec, plan: Plan) -> Iterator[Diagnostic]:
@@ -63,8 +69,8 @@ def refuse_unfit_data(spec: Spec, plan: Plan) -> None:
 
 def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
     """For each target, what its splits can decide at their size, before any compute."""
-    counts = {split: class_counts(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
-    support = {split: SplitSupport(n=sum(per.values()), per_class=per) for split, per in counts.items() if per}
+    found_in = {split: split_support(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
+    support = {split: SplitSupport(**each._asdict()) for split, each in found_in.items() if each}
     known: dict[tuple[object, ...], tuple[Decidable, ...]] = {}
     found = {}
     for target in spec.targets:
@@ -88,21 +94,24 @@ def build_context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
 
 
 def refuse_missing_extras(spec: Spec, plan: Plan) -> None:
-    """Raises SpecFaults with the extra to install, for every target whose toolchain is not there."""
+    """Raises SpecFaults with the extra to install, for every target, and every budget, whose toolchain is not there."""
     found, steps = [], plan.by_id()
     for route in plan.routes:
         toolchains = [steps[step].toolchain for step in route.steps]
         lacking = {each.extra for each in toolchains if missing_distributions(each)}
-        for extra in sorted(lacking):
-            message = f"format '{route.format}' needs the extra '{extra}', which is not installed"
-            where = ("targets", route.target, "format")
-            hint = f"pip install 'deployspec[{extra}]'"
-            fault = Diagnostic(
-                code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint
-            )
-            found.append(fault)
+        where: KeyPath = ("targets", route.target, "format")
+        found += [_lacks(f"format '{route.format}'", extra, spec, where) for extra in sorted(lacking)]
+    searching = {steps[step].toolchain for _, step in plan.near_duplicates}
+    where = ("budgets", "near_duplicates")
+    found += [_lacks("'near_duplicates'", each.extra, spec, where) for each in searching if missing_distributions(each)]
     if found:
         raise SpecFaults(found)
+
+
+def _lacks(what: str, extra: str, spec: Spec, where: KeyPath) -> Diagnostic:
+    message = f"{what} needs the extra '{extra}', which is not installed"
+    hint = f"pip install 'deployspec[{extra}]'"
+    return Diagnostic(code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint)
 
 
 def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:

@@ -58,6 +58,8 @@ class Dimension(StrEnum):
     """A difference of two shares: `pp` absolute, `%` relative to the reference."""
     CHANGE = "pp of churn"
     """A difference of two shares for which only `pp` makes sense."""
+    RISE = "number or %"
+    """How much worse a score is than the reference's: bare in the score's own unit, `%` relative to it."""
     COUNT = "count"
     NUMBER = "number"
     FLAG = "flag"
@@ -79,6 +81,7 @@ UNITS: Final[dict[Dimension, dict[str, Decimal]]] = {
     Dimension.SHARE: {"%": Decimal("0.01")},
     Dimension.DROP: {"pp": Decimal("0.01"), "%": Decimal("0.01")},
     Dimension.CHANGE: {"pp": Decimal("0.01")},
+    Dimension.RISE: {"": Decimal(1), "%": Decimal("0.01")},
     Dimension.COUNT: {"": Decimal(1)},
     Dimension.NUMBER: {"": Decimal(1)},
     Dimension.FLAG: {"": Decimal(1)},
@@ -130,7 +133,7 @@ def parse_bound(text: str, dimension: Dimension) -> Bound:
     number = Decimal(match["number"]) * units[unit]
     if dimension is Dimension.COUNT and number != number.to_integral_value():
         raise QuantityError(f"'{text}' counts something: write a whole number")
-    relative = dimension is Dimension.DROP and unit == "%"
+    relative = dimension in (Dimension.DROP, Dimension.RISE) and unit == "%"
     return Bound(Comparator(match["comparator"]), number, relative, text.strip())
 
 
@@ -138,7 +141,7 @@ def _unit_problem(comparator: str, number: Decimal, unit: str, dimension: Dimens
     """What is wrong with a unit, and the likeliest thing that was meant: another case, or a share as a fraction."""
     units = UNITS[dimension]
     if "" in units:
-        return f"unit '{unit}' does not fit: write a bare number"
+        return f"unit '{unit}' does not fit: write {' or '.join(each or 'a bare number' for each in units)}"
     legal = " or ".join(units)
     if unit:
         meant = next((each for each in units if each.casefold() == unit.casefold()), None)
@@ -172,6 +175,15 @@ def parse_duration_s(text: str) -> int:
     if seconds > _LONGEST_D * _DURATION["d"]:
         raise QuantityError(f"'{text}' is longer than {_LONGEST_D} d, the longest duration")
     return seconds
+
+
+def parse_share(text: str) -> Decimal:
+    """Read `"1 %"` as a fraction, above 0 and at most 1. Raises QuantityError."""
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,30})?)\s*%", text.strip(), re.ASCII)
+    share = Decimal(match[1]) / 100 if match else Decimal(0)
+    if not 0 < share <= 1:
+        raise QuantityError(f"'{text}' is not a share: write a number above 0 and up to 100, and %")
+    return share
 
 
 def parse_size_bytes(text: str) -> int:

@@ -1,14 +1,14 @@
 """The way back: from a report's bytes to a conclusion that needs nobody's word.
 
-Steps 1 to 4 read. Each trusts only what the one before it established: bytes are verified first, and those same
-bytes are parsed; the first refusal is the last word. Steps 5 to 10 each look for a reason to doubt what was read,
-and all of them are taken.
+Steps 1 to 5 read. Each trusts only what the one before it established: bytes are verified first, and those same
+bytes are parsed; the first refusal is the last word. Steps 6 to 12 each look for a reason to doubt what was read,
+and all of them are taken. Only step 10, which derives the verdicts, imports more than cryptography.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,21 +19,22 @@ from deployspec import digests
 from deployspec.errors import DigestMismatch, ExitCode, TrustError
 from deployspec.ir.report import read_time
 from deployspec.ir.verdict import Outcome
-from deployspec.judge import conclude, judge
 from deployspec.report import statement
 from deployspec.report.consistency import contradictions
 from deployspec.report.figures import counted
 from deployspec.trust import dsse, strict
+from deployspec.trust.policy import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from deployspec.ir.report import Digest, Report
+    from deployspec.ir.report import Digest, Report, TargetReport
     from deployspec.ir.verdict import Verdict
     from deployspec.report.statement import Statement
     from deployspec.trust.keys import VerifyingKey
+    from deployspec.trust.policy import TrustPolicy
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clock of the machine that checked may run ahead of ours."""
@@ -43,16 +44,20 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 class Demands:
     """What the verifier knows and asks for; nothing of it comes from the report.
 
-    Every one of `keys` must have signed. `at` is the moment by which freshness and waivers are judged. `artifacts`
-    holds `<target>/<file>`; None leaves them unchecked.
+    Every one of `keys` must have signed; or else as many of the `trust` policy's, in such roles, as it asks. `at` is
+    the moment by which keys, freshness and waivers are judged. `artifacts` holds `<target>/<file>`; None leaves them
+    unchecked.
     """
 
     at: datetime
     keys: tuple[VerifyingKey, ...] = ()
+    trust: TrustPolicy | None = None
     allow_unsigned: bool = False
     artifacts: Path | None = None
     spec_sha256: str | None = None
     model_sha256: str | None = None
+    data_sha256: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By split, the digests of its files: these and no others."""
 
 
 class State(StrEnum):
@@ -77,11 +82,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Verification:
-    """The steps that were taken, in order, and the report that the bytes hold (None when none was read)."""
+    """The steps that were taken, in order, and the report that the bytes hold (None when none was read).
+
+    `payload` is the statement, exactly the bytes that were verified; None while there is any doubt.
+    """
 
     steps: tuple[Step, ...]
     report: Report | None = None
     signers: tuple[str, ...] = ()
+    payload: bytes | None = None
 
     @property
     def holds(self) -> bool:
@@ -104,8 +113,15 @@ def verify(data: bytes, demands: Demands) -> Verification:
     for name, check in _CHECKS:
         with suppress(TrustError, DigestMismatch), _step(name, steps) as note:
             note(*check(found, demands))
-    signers = tuple(key.keyid for key in envelope.signers(demands.keys))
-    return Verification(tuple(steps), found.report, signers)
+    verification = Verification(tuple(steps), found.report, _signers(envelope, demands))
+    return replace(verification, payload=envelope.payload) if verification.holds else verification
+
+
+def _signers(envelope: dsse.Envelope, demands: Demands) -> tuple[str, ...]:
+    """The key ids of those whose signatures were asked for and count."""
+    if demands.trust is not None:
+        return tuple(each.key.keyid for each in demands.trust.vouching(envelope, demands.at))
+    return tuple(key.keyid for key in envelope.signers(demands.keys))
 
 
 def read_unverified(data: bytes) -> tuple[dsse.Envelope, Report]:
@@ -131,10 +147,12 @@ def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelo
         note(State.OK, f"a DSSE envelope with {counted(len(envelope.signatures), 'signature')}")
     with _step("signature", steps) as note:  # 2
         note(*_signature(envelope, demands))
-    with _step("payload type", steps) as note:  # 3
+    with _step("trust policy", steps) as note:  # 3
+        note(*_trust_policy(envelope, demands))
+    with _step("payload type", steps) as note:  # 4
         _expect_in_toto(envelope)
         note(State.OK, envelope.payload_type)
-    with _step("statement", steps) as note:  # 4
+    with _step("statement", steps) as note:  # 5
         found = _statement(envelope)
         note(State.OK, f"a report on {counted(len(found.report.targets), 'target')}, in strict form")
     return envelope, found
@@ -142,6 +160,11 @@ def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelo
 
 def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
     """Each key must have signed exactly these bytes; keys are told apart by themselves, not by their names."""
+    if demands.trust is not None:
+        names = demands.trust.signed(envelope)
+        if not names:
+            raise TrustError("no signature over these bytes by a key of the trust policy")
+        return State.OK, f"signed by {', '.join(f'{each.name!r} {each.key.keyid}' for each in names)}"
     if demands.keys:
         signed = envelope.signers(demands.keys)
         missing = [key.keyid for key in demands.keys if key not in signed]
@@ -151,8 +174,17 @@ def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
     if not envelope.signatures and not demands.allow_unsigned:
         raise TrustError("UNSIGNED: anyone could have written it (--allow-unsigned accepts that)")
     if not demands.allow_unsigned:
-        raise TrustError("no public key was given to check its signature with (--public-key)")
+        raise TrustError("no public key was given to check its signature with (--public-key or --trust)")
     return State.NOT_CHECKED, "UNSIGNED" if not envelope.signatures else "no public key was given"
+
+
+def _trust_policy(envelope: dsse.Envelope, demands: Demands) -> Finding:
+    """Enough of the keys, in the roles that are asked for, must be valid at the moment of verification."""
+    if demands.trust is None:
+        return State.NOT_CHECKED, "no trust policy was given (--trust)"
+    vouching = demands.trust.vouching(envelope, demands.at)
+    told = ", ".join(f"{each.name!r} ({', '.join(sorted(each.roles))})" for each in vouching)
+    return State.OK, f"{counted(len(vouching), 'key')} of {demands.trust.threshold} asked for: {told}"
 
 
 def _expect_in_toto(envelope: dsse.Envelope) -> None:
@@ -168,7 +200,7 @@ def _statement(envelope: dsse.Envelope) -> Statement:
     return found
 
 
-def _subjects(found: Statement, _: Demands) -> Finding:  # 5
+def _subjects(found: Statement, _: Demands) -> Finding:  # 6
     """What the statement vouches for must be the artifacts that the report judges, no more and no less."""
     expected = statement.subjects(found.report)
     if sorted(map(_pair, found.subjects)) != sorted(map(_pair, expected)):
@@ -176,26 +208,27 @@ def _subjects(found: Statement, _: Demands) -> Finding:  # 5
     return State.OK, f"{counted(len(expected), 'artifact')}, each named with its digest"
 
 
-def _artifacts(found: Statement, demands: Demands) -> Finding:  # 6
-    expected = statement.subjects(found.report)
+def _artifacts(found: Statement, demands: Demands) -> Finding:  # 7
     if demands.artifacts is None:
         return State.NOT_CHECKED, "artifacts not checked: no folder was given (--artifacts), and none lies beside it"
-    for subject in expected:
-        _expect_artifact(demands.artifacts, subject)
+    expected = [target for target in found.report.targets if target.artifact]
+    for target in expected:
+        _expect_artifact(demands.artifacts, target)
     return State.OK, f"{counted(len(expected), 'artifact')} in '{demands.artifacts}' with the recorded digests"
 
 
-def _expect_artifact(folder: Path, subject: Digest) -> None:
-    path = folder / subject.name  # both parts were held to be plain names
-    if path.parent.is_symlink():
-        raise DigestMismatch(f"{subject.name!r}: its folder is a link")
-    actual = digests.sha256_artifact(path)
-    if actual != subject.sha256:
-        raise DigestMismatch(f"{subject.name!r} has digest {actual}, the report was made for {subject.sha256}")
+def _expect_artifact(folder: Path, target: TargetReport) -> None:
+    assert target.artifact is not None
+    name = f"{target.name}/{target.artifact.name}"  # both were held to be plain names
+    if (folder / target.name).is_symlink():
+        raise DigestMismatch(f"{name!r}: its folder is a link")
+    actual = digests.sha256_artifact(folder / name, folder=target.folder)
+    if actual != target.artifact.sha256:
+        raise DigestMismatch(f"{name!r} has digest {actual}, the report was made for {target.artifact.sha256}")
 
 
-def _expectations(found: Statement, demands: Demands) -> Finding:  # 7
-    """The spec and the model that the verifier has in hand must be those that were checked."""
+def _expectations(found: Statement, demands: Demands) -> Finding:  # 8
+    """The spec, the model and the data that the verifier has in hand must be those that were checked."""
     asked = []
     if demands.spec_sha256 is not None:
         asked.append("spec")
@@ -207,13 +240,34 @@ def _expectations(found: Statement, demands: Demands) -> Finding:  # 7
         if model is None or demands.model_sha256 != model.sha256:
             known = f"{model.name!r} {model.sha256}" if model else "it names no source"
             raise TrustError(f"the report is for another model: {known}")
+    for split, expected in demands.data_sha256.items():
+        asked.append(f"split '{split}'")
+        found_data = {each.sha256 for each in found.report.data if each.name.partition(": ")[0] == split}
+        if found_data != expected:
+            raise TrustError(f"the report is for other data: '{split}' is {', '.join(sorted(found_data)) or 'absent'}")
     if not asked:
-        return State.NOT_CHECKED, "neither --expect-spec nor --expect-model was given"
-    return State.OK, f"the {' and the '.join(asked)} that was expected"
+        return State.NOT_CHECKED, "none was given (--expect-spec, --expect-model, --expect-data)"
+    return State.OK, f"as expected: the {', the '.join(asked)}"
 
 
-def _verdicts(found: Statement, _: Demands) -> Finding:  # 8
+def _evidence(found: Statement, demands: Demands) -> Finding:  # 9
+    """Evidence that a laboratory is said to have signed must be by one of ours."""
+    signed = [run for run in found.report.imports if run.signers]
+    if not signed:
+        return State.OK, "none of it rests on another's signature"
+    if demands.trust is None:
+        return State.NOT_CHECKED, "the labs that signed some of it are the report's word: no trust policy was given"
+    ours = {each.key.keyid for each in demands.trust.keys if Role.LAB in each.roles and not each.doubt(demands.at)}
+    foreign = sorted({f"'{run.file.name}' of {run.target}" for run in signed if not ours.intersection(run.signers)})
+    if foreign:
+        raise TrustError(f"no laboratory of the trust policy signed {', '.join(foreign)}")
+    return State.OK, f"{counted(len(signed), 'run')} signed by a laboratory of the trust policy"
+
+
+def _verdicts(found: Statement, _: Demands) -> Finding:  # 10
     """Every verdict must follow from the recorded statistics, and the result from the verdicts."""
+    from deployspec.judge import conclude  # and with it numpy and scipy's special functions
+
     report = found.report
     derived = _derive(report)
     names = [(each.target, each.budget) for each in report.verdicts]
@@ -233,6 +287,8 @@ def _verdicts(found: Statement, _: Demands) -> Finding:  # 8
 
 def _derive(report: Report) -> tuple[Verdict, ...]:
     """Every verdict anew, as of the moment of the check."""
+    from deployspec.judge import judge
+
     moment = _time(report.checked_at)
     return tuple(
         chain.from_iterable(
@@ -264,7 +320,7 @@ def _near(recorded: Decimal | None, derived: Decimal | None) -> bool:
     return abs(recorded - derived) <= slack
 
 
-def _freshness(found: Statement, demands: Demands) -> Finding:  # 9
+def _freshness(found: Statement, demands: Demands) -> Finding:  # 11
     report = found.report
     if _time(report.checked_at) > demands.at + CLOCK_SKEW:
         raise TrustError(f"it was checked at {report.checked_at}, which lies in the future")
@@ -275,8 +331,8 @@ def _freshness(found: Statement, demands: Demands) -> Finding:  # 9
     return State.OK, f"checked at {report.checked_at}, holds until {report.expires_at}"
 
 
-def _waivers(found: Statement, demands: Demands) -> Finding:  # 10
-    """A waiver must hold when the report is used, not only when it was made (which step 8 derives)."""
+def _waivers(found: Statement, demands: Demands) -> Finding:  # 12
+    """A waiver must hold when the report is used, not only when it was made (which step 10 derives)."""
     waived = [each for each in found.report.verdicts if each.verdict is Outcome.WAIVED]
     holding = {(each.target, each.budget) for each in found.report.waivers if each.holds_at(demands.at)}
     lapsed = [f"{each.target} {each.budget}" for each in waived if (each.target, each.budget) not in holding]
@@ -292,6 +348,7 @@ _CHECKS: Final = (
     ("subjects", _subjects),
     ("artifacts", _artifacts),
     ("expectations", _expectations),
+    ("evidence", _evidence),
     ("verdicts", _verdicts),
     ("freshness", _freshness),
     ("waivers", _waivers),

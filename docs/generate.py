@@ -58,10 +58,15 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "methods": tables.methods,
         "classes": tables.evidence_classes,
     },
+    "docs/evidence.md": {"document": tables.evidence_document},
     "docs/reports.md": {"predicate": tables.predicate},
     "docs/coreml.md": {"hazards": tables.hazards, "coreml-ops": coreml_ops.conformance},
 }
-"""The file, the block's name, and what writes it. The README's block `bench` is written by benches/run.py."""
+"""The file, the block's name, and what writes it.
+
+What takes minutes is written by a bench with `--markdown`: the README's block `bench` by benches/run.py, and the block
+`coverage` of docs/judging.md by benches/coverage.py.
+"""
 
 
 def fill(text: str, name: str, content: str) -> str:

@@ -13,12 +13,12 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from words import KEYS, OPTIONS, PREDICATE, RESOLVED, STATISTICS
+from words import EVIDENCE, KEYS, OPTIONS, PREDICATE, RESOLVED, STATISTICS
 
 from deployspec import registry
 from deployspec.formats.coreml_hazards import HAZARDS
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
-from deployspec.ir.codec import camel
+from deployspec.ir.codec import camel, optional
 from deployspec.ir.rules import EvidenceClass, Rules
 from deployspec.judge import SplitSupport, decidable
 from deployspec.parse import policy
@@ -87,7 +87,7 @@ def in_words(hint: Any, words: Words = TOML) -> str:
 
 
 def _plural(word: str) -> str:
-    return word if word.endswith(("text", "]")) else f"{word}s"
+    return word if word.endswith(("text", "]", "s")) else f"{word}s"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -226,7 +226,8 @@ def evidence_classes() -> str:
         EvidenceClass.CLAIMED: "handed in by others without a signature that counts",
     }
     given = {EvidenceClass.HOST, EvidenceClass.REFERENCE, EvidenceClass.STATIC}
-    rows = ((f"`{each}`", meanings[each], "yes" if each in given else "no") for each in EvidenceClass)
+    others = "[handed in](evidence.md)"
+    rows = ((f"`{each}`", meanings[each], "yes" if each in given else others) for each in EvidenceClass)
     return table(("class", "where the figure comes from", "given here"), rows)
 
 
@@ -270,6 +271,17 @@ def predicate() -> str:
         for title, (kind, meanings) in PREDICATE.items()
     ]
     return "\n\n".join([*parts, _statistics()])
+
+
+def evidence_document() -> str:
+    """The document of evidence that others hand in, part by part."""
+    head = ("field", "type", "required", "meaning")
+    return "\n\n".join(f"### {title}\n\n" + table(head, _by_hand(*part)) for title, part in EVIDENCE.items())
+
+
+def _by_hand(kind: type, meanings: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    for field, words, meaning in _fields(kind, meanings):
+        yield field, words, "" if field.strip("`") in optional(kind) else "yes", meaning
 
 
 def _fields(kind: type, meanings: dict[str, str]) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployspec.ir import evidence, report, spec, verdict
+from deployspec.ir import evidence, evidence_file, report, spec, verdict
 from deployspec.parse import document
 
 KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
@@ -47,18 +47,18 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "[task]": (
         spec.TaskTable,
         {
-            "kind": "what the scored output means; quality is measured for classification and binary in this version",
+            "kind": "what the scored output means: it decides what `y` is and which budgets there are",
             "output": "the output that is scored; required where there are several",
             "labels": "the classes, in the order of the outputs",
             "positive": "binary: the class that a bare `recall`, `precision` or `f1` speaks of",
-            "threshold": "binary: on the positive class's probability",
+            "threshold": "binary: on the positive class's probability; multilabel: on each label's",
             "tolerance": "values: agreement is a difference of at most this share of the reference's spread",
         },
     ),
     "[metrics.NAME]": (
         spec.Metric,
         {
-            "source": "`file.py:callable`; read, not run in this version: its budgets are `not_measured`",
+            "source": "`file.py:callable`: called with the scored output and `y`, it returns a number for each sample",
             "better": "`lower` gives the budgets NAME and NAME_rise, `higher` NAME and NAME_drop",
             "aggregate": "how per-sample scores become one figure",
         },
@@ -81,7 +81,8 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "latency": "the least class that counts; an emulator never does",
             "memory": "the least class that counts; an emulator never does",
             "energy": "the least class that counts; an emulator never does",
-            "accept": "which evidence of others counts; nothing is imported in this version",
+            "accept": "`claimed` takes [evidence that others hand in](evidence.md) without a lab's signature, and the report says so",
+            "churn_noise": "the standard deviation of the noise that `churn` adds, as a share of each input's spread",
             "min_support": "fewer test samples of a class make its figures inconclusive",
             "seed": "of every draw: probes and resampled bounds",
         },
@@ -98,8 +99,9 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         document.TargetTable,
         {
             "format": "what ships; each format adds [options of its own](#formats-and-passes)",
-            "device": "the device that must measure; in this version none does, so its timing is `not_measured`",
+            "device": "the device that must measure; [evidence](evidence.md) of class `device` must name it",
             "time_limit": 'of each step, and of timing this target (s, min, h, d)',
+            "sustained": "how long each of six processes calls on end for `sustained_slowdown`, after a rest as long",
             "passes": "`{ pass = NAME, … }` in order",
             "budgets": "laid over the common `[budgets]`, key by key",
         },
@@ -139,6 +141,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "checked_at": "RFC 3339 in UTC, to the second, with a `Z`",
             "expires_at": "likewise; empty: no end",
             "left_out": "targets of the spec that `--target` left out",
+            "imports": "each run of an [evidence file](evidence.md) that others handed in",
         },
     ),
     "`targets[]`": (
@@ -148,10 +151,13 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "format": "as in the spec",
             "budgets": "each with `metric`, `label`, `onField`, `limit` (`comparator`, `limit` in the base unit, "
             "`relative`, `text`), `good`, `ceiling`, `dimension`",
-            "rules": "`confidence` (null: point), `least` class for each kind of evidence, `minSupport`, `seed`",
+            "rules": "`confidence` (null: point), `least` class for each kind of evidence, `minSupport`, `seed`, "
+            "`acceptClaimed`",
             "steps": "ids of its steps",
             "artifact": "the file's or folder's bare name and digest; null when it could not be built",
             "failure": "why it could not be built, else empty",
+            "folder": "whether the artifact is a folder: its digest is that of its manifest",
+            "device": "the device that the spec names, else empty",
         },
     ),
     "`measurements[]`": (
@@ -166,6 +172,21 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "samples_sha256": "digest of the raw samples, which stay in the store",
             "measured_at": "when timing began, else empty",
             "note": "e.g. that earlier timings were used again",
+            "source": "digest of the evidence file that it was handed in with; empty: measured by this check",
+            "variant": "another way of counting the same figure, e.g. `without near-duplicates`; else empty",
+        },
+    ),
+    "`imports[]`": (
+        report.Import,
+        {
+            "file": "name of the evidence file, and the digest of its bytes",
+            "signers": "key ids of the trusted labs that signed it; none: it is only claimed",
+            "target": "the target that was measured",
+            "artifact": "the artifact that was measured, by the file's word",
+            "stated": "the class of evidence, by the file's word",
+            "folder": "whether the artifact is a folder",
+            "device": "`name`, and `model`, `system`, `processor` where they are told; null where none is named",
+            "note": "the file's remark",
         },
     ),
     "`verdicts[]`": (
@@ -176,7 +197,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "verdict": "`pass`, `warn`, `fail`, `inconclusive`, `not_measured` or `waived`",
             "comparator": "`<`, `<=`, `>` or `>=`",
             "limit": "the limit as the spec writes it, without its comparator",
-            "unit": "the base unit of the figures: bytes, ms, mJ; shares and drops are fractions",
+            "unit": "the base unit of the figures: bytes, ms, mJ; shares and drops are fractions, scores bare numbers",
             "reason": "one sentence for a reader; verify does not compare it",
             "estimate": "the figure itself, at most six decimals; null when there is none",
             "lower": "one-sided bound at the stated confidence, rounded outward; null for a census or a point",
@@ -201,12 +222,78 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
 }
 """The report's parts, in the order of the reference."""
 
+EVIDENCE: Final[dict[str, tuple[type, dict[str, str]]]] = {
+    "The document": (
+        evidence_file.EvidenceFile,
+        {"deployspec_evidence": "the document's version, 1", "runs": "each of one artifact in one place"},
+    ),
+    "`runs[]`": (
+        evidence_file.Run,
+        {
+            "target": "the spec's target that was measured",
+            "artifact": "`name` without a folder, `sha256` of its bytes; of a `folder`: true, that of its manifest",
+            "evidence": "what ran it: `device`, `emulator`, `host` or `reference`",
+            "device": "`name` as the spec's `device` says it, and `model`, `system`, `processor` for readers; required "
+            "for `device` and `emulator`",
+            "runtime": "name and version of what ran the artifact",
+            "measured_at": "`2026-01-31T12:00:00Z`",
+            "size_bytes": "what ships: the file, or the sum of the folder's files",
+            "reference_bytes": "what the reference's parameters and buffers take: gives `size_reduction`",
+            "quality": "decisions over labelled samples, one table a split",
+            "outcomes": "`both`, `broken`, `repaired`, `neither` and the `split`, where nothing is known class by class",
+            "agreement": "`hits` of `n` samples on which the artifact decides as the reference does, and the `split`",
+            "processes": "one object for each fresh process, in the order they ran",
+            "note": "a remark that the report repeats",
+        },
+    ),
+    "`quality[]`": (
+        evidence_file.Quality,
+        {
+            "labels": "the classes of the spec's task",
+            "confusion": "`confusion[i][j]` counts samples of class i that the artifact called class j",
+            "reference_confusion": "likewise for the reference, over the same samples",
+            "paired": "for each class `both`, `broken`, `repaired`, `neither`: right by both models, lost, gained, "
+            "wrong by both",
+            "rejected": "likewise over the samples of all other classes, right meaning *not called so*",
+            "top5": "samples whose class is among the artifact's five best",
+            "n": "all samples, to be held against the matrix",
+            "split": "`test` or `field`",
+        },
+    ),
+    "`processes[]`": (
+        evidence_file.Process,
+        {
+            "calls_ms": "every timed call, warm",
+            "calls": "in its place the number of warm calls, beside their percentiles",
+            "p50_ms": "nearest rank; needs 50 calls",
+            "p90_ms": "needs 50 calls",
+            "p95_ms": "needs 100 calls",
+            "p99_ms": "needs 1,000 calls",
+            "max_ms": "the slowest call; shown only",
+            "load_ms": "from the file's bytes to a model that can be called",
+            "first_call_ms": "of the first call after loading; with `loadMs` it gives `cold_start`",
+            "memory_peak_bytes": "peak resident memory above what was held before loading",
+            "energy_mj": "of one call, above idle, from a counter that measures",
+            "quarters_ms": "the median call of the first and of the last quarter of a sustained run",
+            "pairs_ms": "`[artifact, baseline]` for each pair of interleaved calls: gives `latency_reduction`",
+            "contended": "whether others disturbed it",
+        },
+    ),
+}
+"""The document of evidence that others hand in, part by part."""
+
 STATISTICS: Final = {
     "count": (evidence.Count, "a census figure"),
     "reduction": (evidence.Reduction, "a census figure before and after, in one unit: 1 − after / before"),
     "share": (evidence.Share, "`hits` of `n` independent samples"),
     "classified": (evidence.Classified, "decisions of reference and artifact over one labelled split"),
+    "joint": (evidence.Joint, "joint outcomes over one labelled split, with nothing known class by class"),
+    "stability": (evidence.Stability, "how the artifact behaved on inputs from all over the legal range"),
+    "churn": (evidence.Churn, "decisions under noise; of the joint outcomes, *right* is an unchanged one"),
+    "multilabel": (evidence.Multilabel, "decisions for each of several labels a sample, right meaning (not) called"),
+    "scores": (evidence.Scores, "a score of each sample, or of each `block` of them, for both models"),
     "processes": (evidence.Processes, "one figure for each fresh process, in the order they ran"),
+    "drift": (evidence.Drift, "how the field's inputs differ from the test split's, feature by feature"),
     "notMeasured": (evidence.NotMeasured, "the figure could not be had"),
 }
 
@@ -218,8 +305,10 @@ RESOLVED: Final = {
     ("[evidence]", "memory"): "as `latency`",
     ("[evidence]", "energy"): "as `latency`",
     ("[evidence]", "accept"): "`signed`",
+    ("[evidence]", "churn_noise"): '`"1 %"`',
     ("[evidence]", "min_support"): "`1`",
     ("[targets.NAME]", "time_limit"): '`"30 min"`',
+    ("[targets.NAME]", "sustained"): '`"2 min"`',
 }
 """Defaults that are not in a class, since other tables or policies have a say in them."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deployspec.lanes.program import Program
 
 MACHINE = Machine(system="s", architecture="a", processor="p", cores=2, memory_bytes=1, python="3")
-QUIET = {"wall_s": 1.0, "cpu_s": 0.95, "involuntary_switches": 0, "load_average": 0.1}
+QUIET = {"wall_s": 1.0, "cpu_s": 0.999, "involuntary_switches": 0, "voluntary_switches": 0, "stolen_s": 0}
 
 
 def line(task: int = 0, **changes: Any) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def line(task: int = 0, **changes: Any) -> dict[str, Any]:
         "calls_ns": calls,
         "load_ns": 7_000_000,
         "first_call_ns": 3_500_000,
+        "start": {"wall_s": 0.0105, "cpu_s": 0.0105},
         "memory_peak_bytes": 4096,
     }
     return told | QUIET | changes

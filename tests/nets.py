@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,9 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import ModuleType
+
+_NOT_NEEDED = ("tensorflow", "sklearn", "executorch", "torchao", "xgboost", "keras")
 
 
 class Cnn(nn.Module):
@@ -138,6 +143,19 @@ def settled(family: str) -> tuple[nn.Module, Tensor]:
         for _ in range(10):
             net.train()(torch.randn_like(example) if example.is_floating_point() else example)
     return net.eval(), example
+
+
+def coremltools_alone() -> ModuleType:
+    """coremltools without the frameworks that it would import only because they are installed."""
+    blocked = [each for each in _NOT_NEEDED if each not in sys.modules]
+    sys.modules.update(dict.fromkeys(blocked))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import coremltools
+    for each in blocked:
+        del sys.modules[each]
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    return coremltools
 
 
 @contextmanager

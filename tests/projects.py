@@ -100,6 +100,7 @@ def register_harmful_target(site: Path) -> dict[str, str]:
         "harmful = harmful_target:Harmful\n"
         "corrupted = corrupted_target:Corrupted\n"
         "careless = careless_target:Careless\n"
+        "unsteady = unsteady_target:Unsteady\n"
     )
     path = os.pathsep.join(filter(None, (str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path}

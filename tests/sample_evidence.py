@@ -6,9 +6,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from deployspec.ir.budget import BUDGETS, Budget
-from deployspec.ir.evidence import Classified, EvidenceClass, Measurement, PairedOutcomes, Processes, Rules
+import numpy as np
+
+from deployspec.ir.budget import BUDGETS, Budget, own_kind
+from deployspec.ir.evidence import (
+    Aggregate,
+    Classified,
+    EvidenceClass,
+    Measurement,
+    PairedOutcomes,
+    Processes,
+    Rules,
+    Scores,
+)
 from deployspec.judge import judge
+from deployspec.measure.scores import as_scores
 from deployspec.units import parse_bound
 
 if TYPE_CHECKING:
@@ -33,6 +45,12 @@ def budget(metric: str, limit: str, label: str | None = None, *, good: str = "",
     )
 
 
+def own_budget(metric: str, limit: str, *, changes: str = "", ceiling: bool = True) -> Budget:
+    """A budget on a metric of a spec's own, or on how it `changes`."""
+    row = own_kind(metric, changes or metric, ceiling=ceiling)
+    return Budget(metric=metric, limit=parse_bound(limit, row.dimension), ceiling=ceiling, dimension=row.dimension)
+
+
 def rules(confidence: str | None = "0.95", *, min_support: int = 1, **least: EvidenceClass) -> Rules:
     share = None if confidence is None else Decimal(confidence)
     return Rules(confidence=share, least=least, min_support=min_support)
@@ -55,8 +73,20 @@ def verdict(
     return found
 
 
-def processes(*values: int | str, contended: tuple[bool, ...] = ()) -> Processes:
-    return Processes(values=tuple(map(Decimal, values)), calls=100, contended=contended)
+def processes(*values: int | str, contended: tuple[bool, ...] = (), least: tuple[int | str, ...] = ()) -> Processes:
+    undisturbed = tuple(map(Decimal, least))
+    return Processes(values=tuple(map(Decimal, values)), calls=100, contended=contended, least=undisturbed)
+
+
+def scores(
+    artifact: Sequence[float], reference: Sequence[float] | None = None, aggregate: Aggregate = Aggregate.MEAN
+) -> Scores:
+    """Scores as they are measured; without a reference, the reference scores the same."""
+    found = as_scores(
+        np.array(artifact, float), np.array(artifact if reference is None else reference, float), aggregate, seed=0
+    )
+    assert isinstance(found, Scores)
+    return found
 
 
 def outcomes(both: int, broken: int, repaired: int, neither: int) -> PairedOutcomes:
@@ -89,6 +119,6 @@ def pruned(repaired: int = 0) -> Classified:
         [[90, 15], [10, 85]],
         ["negative", "positive"],
         reference=[[95, 10], [5, 90]],
-        paired=(outcomes(90 - repaired, 5 + repaired, repaired, 10), outcomes(85, 5, 0, 5)),
-        rejected=(outcomes(85, 5, 0, 5), outcomes(90 - repaired, 5 + repaired, repaired, 10)),
+        paired=(outcomes(90 - repaired, 5 + repaired, repaired, 10 - repaired), outcomes(85, 5, 0, 5)),
+        rejected=(outcomes(85, 5, 0, 5), outcomes(90 - repaired, 5 + repaired, repaired, 10 - repaired)),
     )

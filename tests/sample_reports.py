@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -203,6 +204,39 @@ def unmeasured(waivers: tuple[Waiver, ...] = ()) -> Report:
     absent = measured("android", "latency.p95", NotMeasured(reason="the runner gave no answer"))
     kept = tuple(each for each in report.measurements if (each.target, each.name) != ("android", "latency.p95"))
     return judged(replace(report, measurements=(*kept, absent), waivers=waivers))
+
+
+def many(number: int, classes: int = 40) -> Report:
+    """As many targets that differ in what they cost, each with a table of `classes` and a budget on every class."""
+    report, seeds = passing(), random.Random(0)
+    labels = tuple(f"class-{i}" for i in range(classes))
+    budgets = (*BUDGETS_OF_EACH[:3], *(budget("recall", ">= 50 %", label=label) for label in labels))
+    targets, found = [], list[Measurement]()
+    for index in range(number):
+        name = f"target-{index}"
+        targets.append(replace(report.targets[0], name=name, budgets=budgets))
+        times = tuple(Decimal(f"{(1 + index) * seeds.uniform(1, 1.2):.3f}") for _ in range(6))
+        found += [replace(each, target=name) for each in report.measurements[:7] if each.name != "size"]
+        found.append(measured(name, "size", Count(value=Decimal(10_000 * (1 + index))), EvidenceClass.STATIC))
+        found.append(measured(name, "weights.int8", Count(value=Decimal(8_000 * (1 + index))), EvidenceClass.STATIC))
+        found.append(measured(name, "quality", _spread(labels, seeds)))
+        found += [
+            measured(name, f"latency.{p}", Processes(values=times, calls=100, contended=(False,) * 6))
+            for p in ("p50", "p90", "p95")
+        ]
+    return judged(replace(report, targets=tuple(targets), measurements=tuple(found)))
+
+
+def _spread(labels: tuple[str, ...], seeds: random.Random) -> Classified:
+    """A table of 50 samples a class, most of them right, the same for the reference."""
+    right = [seeds.randint(35, 50) for _ in labels]
+    rows = [[0] * len(labels) for _ in labels]
+    for i, found in enumerate(right):
+        rows[i][i] = found
+        rows[i][(i + 1) % len(labels)] += 50 - found
+    table = tuple(map(tuple, rows))
+    paired = tuple(PairedOutcomes(both=found, broken=0, repaired=0, neither=50 - found) for found in right)
+    return Classified(labels=labels, confusion=table, reference_confusion=table, paired=paired)
 
 
 def envelope(report: Report, *keys: SigningKey) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.plan import Toolchain
+    from deployspec.isolation import Policy
 
 
 class Executor(Protocol):
@@ -44,8 +45,11 @@ class LocalExecutor:
     it, the step gets a second try, alone in a fresh worker.
     """
 
-    def __init__(self, *, jobs: int, scratch: Path, memory_limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, *, jobs: int, scratch: Path, policy: Policy | None = None, memory_limit_bytes: int | None = None
+    ) -> None:
         self._jobs = jobs
+        self._policy = policy
         self._scratch = scratch
         self._memory_limit_bytes = memory_limit_bytes
         self._threads = ThreadPoolExecutor(jobs)
@@ -127,7 +131,8 @@ class LocalExecutor:
         with self._guard:
             if self._closed:
                 raise StepFailed(task.step.id, "the run was stopped", task.log)
-            worker = WorkerProcess(task.log, memory_limit_bytes=self._memory_limit_bytes, scratch=self._scratch)
+            limit = self._memory_limit_bytes
+            worker = WorkerProcess(task.log, policy=self._policy, memory_limit_bytes=limit, scratch=self._scratch)
             self._alive.add(worker)
             return worker
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.build.messages import Task
+    from deployspec.isolation import Policy
 
 _ONE_THREAD: Final = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -39,20 +40,23 @@ class WorkerLost(Exception):
 class WorkerProcess:
     """A live worker and the group of processes that it leads. What it prints first goes to `log`.
 
+    It keeps no more rights than `policy` leaves it.
     `served` counts its answers; `loaded` holds the distributions of the toolchains that it served.
     """
 
-    def __init__(self, log: Path, *, memory_limit_bytes: int | None = None, scratch: Path) -> None:
+    def __init__(
+        self, log: Path, *, policy: Policy | None = None, memory_limit_bytes: int | None = None, scratch: Path
+    ) -> None:
         self.served = 0
         self.loaded: set[str] = set()
         self._killed = False
         self._connection, theirs = Pipe()
         leash, self._leash = Pipe(duplex=False)
         command = [sys.executable, "-P", "-X", "faulthandler", "-m", "deployspec.build.worker"]
-        arguments = map(str, (theirs.fileno(), leash.fileno(), memory_limit_bytes or 0))
+        command += map(str, (theirs.fileno(), leash.fileno(), memory_limit_bytes or 0))
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [*command, *arguments],
+                policy.command(command) if policy else command,
                 pass_fds=(theirs.fileno(), leash.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

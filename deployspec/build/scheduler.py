@@ -15,6 +15,7 @@ from deployspec.build.progress import Progress, Silent
 from deployspec.build.store import OUT_FOLDER, Entry, Store
 from deployspec.errors import DigestMismatch, StepFailed, StoreError
 from deployspec.ir.artifact import Done, Failed, Job, StepResult
+from deployspec.isolation import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,8 @@ class BuildContext:
     digests: Mapping[str, str]
     seed: int = 0
     memory_limit_bytes: int | None = None
+    hidden: tuple[Path, ...] = ()
+    """Files that no step may read: the signing key."""
 
 
 def build(
@@ -64,7 +67,8 @@ def build(
     if run.unfinished:
         with store.workspace() as workspace:
             limit = context.memory_limit_bytes
-            used = executor or LocalExecutor(jobs=jobs, scratch=workspace, memory_limit_bytes=limit)
+            policy = Policy(writes=(workspace, store.logs), hidden=context.hidden)
+            used = executor or LocalExecutor(jobs=jobs, scratch=workspace, policy=policy, memory_limit_bytes=limit)
             run.work(used, workspace)
     return {step.id: run.results[step.id] for step in plan.steps}
 

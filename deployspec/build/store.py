@@ -4,6 +4,7 @@
     steps/<2 hex>/<key>/out/…      what the step wrote
     steps/<2 hex>/<key>/step.json  the digest of `out`, the step's facts, its seconds
     locks/  logs/  samples/        one lock for each key, one log for each step and key, raw measurements
+    ledger/<split>/<artifact>      an empty file for each candidate that a split has judged
     tmp/                           a folder for each live run, beside a lock that the kernel frees when the run dies
 
 An entry appears by one rename, so a run that is killed at any moment leaves the store whole.
@@ -106,9 +107,14 @@ class Store:
                 return None
         return lock
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.root / "logs"
+
     def log(self, step: str, key: str) -> Path:
         """Where the log of `step`, run under `key`, is kept."""
-        return self.root / "logs" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', step)}-{key[:12]}.log"
+        return self.logs / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', step)}-{key[:12]}.log"
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

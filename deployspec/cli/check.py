@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.page import require_page, write_page
 from deployspec.cli.show import render
 from deployspec.cli.watch import watch
 from deployspec.units import QuantityError, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
     from deployspec.trust.keys import SigningKey
+    from deployspec.trust.policy import TrustPolicy
 
 
 def _bytes(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -72,6 +74,18 @@ Examples:
     metavar="SIZE",
     help="Memory that each step may take, e.g. '8 GB'; one that wants more fails.  [default: the machine's]",
 )
+@click.option(
+    "--evidence",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measurements of these artifacts that were made elsewhere; may be repeated. The better evidence decides.",
+)
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A trust.toml. Evidence that a key of the role 'lab' signed counts as stated; all else is claimed.",
+)
 @click.option("--strict", is_flag=True, help="Count a warning as a failure.")
 @click.option(
     "--format",
@@ -81,6 +95,7 @@ Examples:
     show_default=True,
     help="How to write the report to standard output; json is the statement's predicate.",
 )
+@click.option("--html", is_flag=True, help="Also write report.html, one page to read, to print and to send around.")
 def command(
     spec: Path,
     targets: tuple[str, ...],
@@ -89,8 +104,11 @@ def command(
     reuse_latency_s: int | None,
     jobs: int,
     memory_limit_bytes: int | None,
+    evidence: tuple[Path, ...],
+    trust: Path | None,
     strict: bool,
     form: str,
+    html: bool,
 ) -> None:
     """Build, measure and judge every target, and sign the report.
 
@@ -99,9 +117,12 @@ def command(
     """
     from deployspec.build import default_store
     from deployspec.pipeline import Request, check
+    from deployspec.report.files import PAGE_NAME
     from deployspec.report.summary import Standing
 
-    signing = _signing_key(key)
+    if html:
+        require_page()
+    signing = signing_key(key)
     request = Request(
         store=default_store(spec),
         out=out,
@@ -111,19 +132,35 @@ def command(
         jobs=jobs,
         memory_limit_bytes=memory_limit_bytes,
         strict=strict,
+        hidden=(key.resolve(),) if key else (),
+        evidence=evidence,
+        trust=trust_policy(trust),
     )
     with watch(sys.stderr) as told:
         checked = check(spec, request, told)
     standing = Standing(signers=checked.envelope.keyids, verified=True)
     click.echo(render(checked.report, standing, form), nl=False)
     click.echo(f"report: {checked.path}", err=form != "text")
+    if html:
+        page = out / PAGE_NAME
+        write_page(checked.report, standing, page)
+        click.echo(f"page: {page}", err=form != "text")
     sys.exit(checked.exit_code)
 
 
-def _signing_key(path: Path | None) -> SigningKey | None:
+def signing_key(path: Path | None) -> SigningKey | None:
     """The key, read before any work so that a wrong passphrase costs nothing."""
     if path is None:
         return None
     from deployspec.trust.keys import load_signing_key
 
     return load_signing_key(path, os.environ.get("DEPLOYSPEC_KEY_PASSPHRASE"))
+
+
+def trust_policy(path: Path | None) -> TrustPolicy | None:
+    """The policy in a `trust.toml`. Raises SpecFaults."""
+    if path is None:
+        return None
+    from deployspec.trust.policy import TrustPolicy
+
+    return TrustPolicy.read(path)

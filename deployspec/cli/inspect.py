@@ -20,8 +20,9 @@ from deployspec.registry import Family
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from deployspec.ir.plan import Inspector, Toolchain
+    from deployspec.ir.plan import Toolchain
     from deployspec.ir.structure import End, Structure
+    from deployspec.registry import Target
 
 FORMATS: Final = {
     ".pt": "torchscript",
@@ -61,8 +62,8 @@ def command(model: Path, inputs: tuple[str, ...], name: str | None, form: str) -
     """
     if not model.exists():
         raise UsageError(f"no file or folder '{model}'")
-    name = name or _format_of(model)
-    structure = read(model, _inspector(name), tuple(map(parse_input, inputs)))
+    name = name or format_of(model)
+    structure = read(model, inspector_of(name), tuple(map(parse_input, inputs)))
     if form == "json":
         from deployspec.ir import codec
 
@@ -98,7 +99,7 @@ def read(artifact: Path, inspect: Callable[[Path, Model], Structure], given: Seq
     """
     found = _inspected(artifact, inspect, ())
     if given:
-        return _inspected(artifact, inspect, _ordered(given, found.inputs))
+        return _inspected(artifact, inspect, ordered(given, found.inputs))
     if any(end.shape is None for end in found.inputs) and found.macs is None:
         example = f"--input {found.inputs[0].name or 'x'}=1x3x224x224"
         return replace(found, macs_reason=f"the file keeps no shapes: give them, as in {example}")
@@ -114,7 +115,7 @@ def _inspected(artifact: Path, inspect: Callable[[Path, Model], Structure], inpu
         raise UsageError(f"cannot read '{artifact}': {error.strerror or error}") from None
 
 
-def _ordered(given: Sequence[Input], ends: Sequence[End]) -> tuple[Input, ...]:
+def ordered(given: Sequence[Input], ends: Sequence[End]) -> tuple[Input, ...]:
     """The given inputs in the file's order; where it has no names, as they were given."""
     if all(end.shape is not None for end in ends):
         raise UsageError("--input is for files that keep no shapes, and this one does: leave it out")
@@ -134,19 +135,26 @@ def _as_declared(end: End) -> Input:
     return Input(name=end.name, shape=tuple("batch" if size < 0 else size for size in end.shape or ()))
 
 
-def _format_of(model: Path) -> str:
+def format_of(model: Path) -> str:
+    """The format that the file's name tells. Raises UsageError."""
     name = FORMATS.get(model.suffix)
     if name is None:
         raise UsageError(f"'{model.name}' is none of {', '.join(FORMATS)}: say what it is with --as FORMAT")
     return name
 
 
-def _inspector(name: str) -> Callable[[Path, Model], Structure]:
-    """The format's, once it is sure that what it needs is installed. Raises UsageError."""
+def target_of(name: str) -> Target:
+    """The format's plug-in, with no options. Raises UsageError."""
     target = registry.find(Family.TARGETS, name)
     if target is None:
         raise UsageError(f"no format '{name}': {_instead(name, registry.names(Family.TARGETS))}")
-    inspector: Inspector = target().inspector()
+    made: Target = target()
+    return made
+
+
+def inspector_of(name: str) -> Callable[[Path, Model], Structure]:
+    """The format's, once it is sure that what it needs is installed. Raises UsageError."""
+    inspector = target_of(name).inspector()
     require(inspector.toolchain)
     module, _, attribute = inspector.function.partition(":")
     function: Callable[[Path, Model], Structure] = getattr(importlib.import_module(module), attribute)

@@ -75,7 +75,7 @@ def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
 def _shared(plan: Plan, cached: frozenset[str]) -> Iterator[str]:
     """Steps that are no single target's: the reference, the splits, whatever several targets use."""
     steps = plan.by_id()
-    routed = {step for route in plan.routes for step in route.steps if len(steps[step].targets) == 1}
+    routed = {step for route in plan.routes for step in _own(route) if len(steps[step].targets) == 1}
     common = [step for step in plan.steps if step.id not in routed]
     if common:
         yield "\n".join(["for all targets", *_table(common, cached)])
@@ -84,10 +84,14 @@ def _shared(plan: Plan, cached: frozenset[str]) -> Iterator[str]:
 def _route(route: Route, plan: Plan, cached: frozenset[str]) -> Iterator[str]:
     steps = plan.by_id()
     yield f"{route.target} ({route.format})"
-    yield from _table([steps[step] for step in route.steps], cached)
+    yield from _table([steps[step] for step in _own(route)], cached)
     if route.baseline:
         yield f"  latency_reduction compares with {route.baseline}"
     yield from (f"  note: {note}" for note in route.notes)
+
+
+def _own(route: Route) -> tuple[str, ...]:
+    return (*route.steps, *route.beside)
 
 
 def _table(steps: Sequence[Step], cached: frozenset[str]) -> Iterator[str]:
@@ -120,15 +124,20 @@ def _ahead(
     yield f"what the data can decide ({', '.join(targets)})"
     rows = [("budget", "limit", "samples", "passes with", "best it could prove")]
     for budget, each in found:
-        best = "nothing" if each.best is None else quantity(each.best, budget)
-        rows.append((each.budget, budget.limit.text, str(each.n), _needed(budget, each), best))
+        rows.append((each.budget, budget.limit.text, str(each.n), _needed(budget, each), _best(budget, each)))
     rows += [(budget.name, budget.limit.text, "", "! not measured in this version", "") for budget in lacking]
     yield from _columns(rows)
 
 
+def _best(budget: Budget, each: Decidable) -> str:
+    if each.best is None:
+        return "as their spread allows" if each.passable else "nothing"
+    return quantity(each.best, budget)
+
+
 def _needed(budget: Budget, each: Decidable) -> str:
     if not each.passable:
-        return "! nothing: too few samples"
+        return "! nothing" if each.needed is None else f"! nothing: it needs about {each.needed:,} samples"
     if each.errors is None:
         return "decided by draws"
     if budget.ceiling:

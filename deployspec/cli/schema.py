@@ -1,30 +1,66 @@
-"""`deployspec schema`: the JSON schema that editors validate a spec with."""
+"""`deployspec schema`: the JSON schemas of what is written and read."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from deployspec.parse.schema import json_schema
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _spec() -> dict[str, Any]:
+    from deployspec.parse.schema import json_schema
+
+    return json_schema()
+
+
+def _report() -> dict[str, Any]:
+    from deployspec.report.schema import report_schema
+
+    return report_schema()
+
+
+def _evidence() -> dict[str, Any]:
+    from deployspec.measure.imported.schema import evidence_schema
+
+    return evidence_schema()
+
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "spec": _spec,
+    "report": _report,
+    "evidence": _evidence,
+}
 
 
 @click.command(
     epilog="""\b
 Examples:
-  deployspec schema
   deployspec schema --out schemas/deployspec-1.schema.json
+  deployspec schema --of report
 """
 )
+@click.option(
+    "--of",
+    "subject",
+    type=click.Choice(list(SCHEMAS)),
+    default="spec",
+    show_default=True,
+    help="The spec language, the predicate of a report, or the document of measurements made elsewhere.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
-def command(out: Path | None) -> None:
-    """Print the JSON schema of the spec language, with the options of every plug-in that is installed.
+def command(subject: str, out: Path | None) -> None:
+    """Print a JSON schema: of the spec language, with the options of every plug-in that is installed, of reports, or of
+    evidence.
 
-    An editor that speaks JSON Schema (taplo, Even Better TOML) finds it through the first line of a spec:
+    An editor that speaks JSON Schema (taplo, Even Better TOML) finds that of a spec through its first line:
     `#:schema PATH`.
     """
-    text = json.dumps(json_schema(), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(SCHEMAS[subject](), indent=2, allow_nan=False) + "\n"
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, assert_never
 
 import click
 
+from deployspec.diagnostics import Diagnostic
 from deployspec.errors import DigestMismatch, ExitCode, SpecFaults
 from deployspec.parse import check_pin, notes, parse_spec
 
 if TYPE_CHECKING:
-    from deployspec.diagnostics import Diagnostic
     from deployspec.ir.spec import Spec
 
 
@@ -23,6 +23,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
+    SARIF = "sarif"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,14 @@ class Checked:
     spec: Spec | None = None
     found: tuple[Diagnostic, ...] = ()
     mismatch: str = ""
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All that was found, a pin that does not match among it."""
+        if not self.mismatch:
+            return self.found
+        pin = Diagnostic(code="digest-mismatch", message=self.mismatch, file=self.path, path=("model", "sha256"))
+        return (*self.found, pin)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -71,6 +80,8 @@ def command(specs: tuple[Path, ...], form: str) -> None:
             _write_json(checked)
         case Format.GITHUB:
             _write_github(checked)
+        case Format.SARIF:
+            _write_sarif(checked)
         case other:
             assert_never(other)
     codes = {each.exit_code for each in checked}
@@ -128,9 +139,13 @@ def _write_github(checked: list[Checked]) -> None:
     from deployspec.parse import render
 
     for each in checked:
-        click.echo(render.as_github(each.found), nl=False)
-        if each.mismatch:
-            click.echo(f"::error file={each.path},title=digest-mismatch::{each.mismatch}")
+        click.echo(render.as_github(each.diagnostics), nl=False)
+
+
+def _write_sarif(checked: list[Checked]) -> None:
+    from deployspec.parse import sarif
+
+    click.echo(sarif.render([diagnostic for each in checked for diagnostic in each.diagnostics]), nl=False)
 
 
 def count(n: int, word: str) -> str:

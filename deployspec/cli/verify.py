@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployspec.cli.show import read_report
+from deployspec.cli.output import write_whole
+from deployspec.cli.show import artifacts_beside, read_report
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
     from deployspec.trust.keys import VerifyingKey
+    from deployspec.trust.policy import TrustPolicy
     from deployspec.verify import Verification
 
 _EXAMPLES = """\b
 Examples:
   deployspec verify deployspec-report/report.dsse.json --public-key release.pub.pem
-  deployspec verify report.dsse.json --public-key release.pub.pem --artifacts dist/
+  deployspec verify report.dsse.json --trust trust.toml --artifacts dist/
   deployspec verify report.dsse.json --public-key release.pub.pem --public-key lab.pub.pem \\
       --expect-spec "$(sha256sum < specs/digits.toml | cut -d' ' -f1)"
 \b
@@ -34,6 +36,14 @@ def _digest(_context: click.Context, _option: click.Parameter, value: str | None
     if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
         raise click.BadParameter(f"{value!r} is not a SHA-256 digest: write 64 hex digits")
     return value and value.lower()
+
+
+def _data(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """Digests by split."""
+    found: dict[str, frozenset[str]] = {}
+    for split, _, digest in (value.partition("=") for value in values):
+        found[split] = found.get(split, frozenset()) | {_digest(context, option, digest) or ""}
+    return found
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
@@ -55,7 +65,11 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     type=click.Path(path_type=Path),
     help="A PEM file with a key that must have signed. May be given again: then every one must have.",
 )
-@click.option("--trust", type=click.Path(path_type=Path), help="A trust policy; not in this version.")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    help="A trust.toml: keys with roles and validity, and how many must have signed. Takes --public-key's place.",
+)
 @click.option(
     "--artifacts",
     type=click.Path(path_type=Path),
@@ -70,12 +84,24 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     metavar="SHA256",
     help="The digest of the model's weights, or else of its source.",
 )
+@click.option(
+    "--expect-data",
+    multiple=True,
+    callback=_data,
+    metavar="SPLIT=SHA256",
+    help="The digest of a split's file, e.g. test=…; again for each file of a split that has several.",
+)
 @click.option("--allow-unsigned", is_flag=True, help="Accept a report whose signature is missing or not checked.")
 @click.option(
     "--at",
     callback=_moment,
     metavar="TIME",
     help="Judge freshness and waivers at this time (2026-01-31T12:00:00Z), not now.",
+)
+@click.option(
+    "--payload",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the in-toto statement here, exactly the bytes that were verified; nothing when there is any doubt.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
@@ -87,24 +113,30 @@ def command(
     artifacts: Path | None,
     expect_spec: str | None,
     expect_model: str | None,
+    expect_data: dict[str, frozenset[str]],
     allow_unsigned: bool,
     at: datetime,
+    payload: Path | None,
     form: str,
 ) -> None:
     """Verify REPORT: its signatures, its artifacts, and every verdict, derived again from the recorded statistics."""
     from deployspec.verify import Demands, verify
 
-    if trust is not None:
-        raise UsageError(f"--trust {trust}: trust policies are not in this version; give each key with --public-key")
+    if trust is not None and public_keys:
+        raise UsageError("--trust and --public-key cannot be combined: name the keys in the trust policy")
     demands = Demands(
         at=at,
         keys=_load(public_keys),
+        trust=_policy(trust),
         allow_unsigned=allow_unsigned,
         artifacts=_artifacts_folder(report, artifacts),
         spec_sha256=expect_spec,
         model_sha256=expect_model,
+        data_sha256=expect_data,
     )
     outcome = verify(read_report(report), demands)
+    if payload is not None and outcome.payload is not None:
+        write_whole(payload, outcome.payload)
     click.echo(_json(outcome) if form == "json" else _text(outcome))
     context.exit(outcome.exit_code)
 
@@ -121,13 +153,20 @@ def _load(paths: tuple[Path, ...]) -> tuple[VerifyingKey, ...]:
     return tuple(keys)
 
 
+def _policy(path: Path | None) -> TrustPolicy | None:
+    if path is None:
+        return None
+    from deployspec.trust.policy import TrustPolicy
+
+    return TrustPolicy.read(path)
+
+
 def _artifacts_folder(report: Path, given: Path | None) -> Path | None:
     if given is not None:
         if not given.is_dir():
             raise UsageError(f"--artifacts {given}: there is no such folder")
         return given
-    beside = (report if report.is_dir() else report.parent) / "artifacts"
-    return beside if beside.is_dir() else None
+    return artifacts_beside(report)
 
 
 def _text(outcome: Verification) -> str:

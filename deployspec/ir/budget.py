@@ -45,6 +45,11 @@ class Method(StrEnum):
     """F1 through J = TP/(TP+FP+FN), a proportion."""
     RESAMPLED = "resampled"
     """Seeded draws from the Jeffreys-Dirichlet posterior of the table."""
+    SCORES = "scores"
+    """Means of paired scores by a seeded Bayesian bootstrap that reckons with an unseen sample; order statistics of
+    their medians and percentiles."""
+    DRIFT = "drift"
+    """Noncentral chi-square bounds of a population stability index, scaled to random deals of the same samples."""
     PROCESSES = "processes"
     """Order-statistic bounds of the median over processes, at looks fixed in advance."""
 
@@ -120,10 +125,18 @@ def _quality(
     )  # fmt: skip
 
 
-def _census(name: str, dimension: Dimension, meaning: str, *, split: bool = True) -> BudgetKind:
+def _census(name: str, dimension: Dimension, meaning: str) -> BudgetKind:
     return BudgetKind(
         name=name, dimension=dimension, ceiling=True, kind=EvidenceKind.STATIC, method=Method.EXACT,
-        measured_from=name, meaning=meaning, needs_split=split, measured=False,
+        measured_from=name, meaning=meaning, needs_split=True,
+    )  # fmt: skip
+
+
+def _error(name: str, measured_from: str, meaning: str, *, rise: bool = False) -> BudgetKind:
+    return BudgetKind(
+        name=name, dimension=Dimension.RISE if rise else Dimension.NUMBER, ceiling=True, kind=EvidenceKind.QUALITY,
+        method=Method.SCORES, measured_from=measured_from, meaning=meaning,
+        tasks=frozenset({Task.REGRESSION}), needs_split=True, needs_labels=True,
     )  # fmt: skip
 
 
@@ -153,6 +166,12 @@ _ROWS: Final = (
     _time("latency_p99", "latency.p99", "99th percentile of a process's warm calls, median over processes"),
     _time("load_p50", "load", "time from the file's bytes to a model that can be called, median over processes"),
     _time("first_call_p50", "first_call", "time of the first call after loading, median over processes"),
+    _time("cold_start_p50", "cold_start", "time of loading and the first call together, median over processes"),
+    BudgetKind(
+        name="sustained_slowdown", dimension=Dimension.SHARE, ceiling=True, kind=EvidenceKind.LATENCY,
+        method=Method.PROCESSES, measured_from="sustained_slowdown",
+        meaning="median call of the last quarter of a run as long as `sustained`, over the first quarter's, less 1",
+    ),
     BudgetKind(
         name="latency_reduction", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.LATENCY,
         method=Method.PROCESSES, measured_from="latency_reduction",
@@ -166,7 +185,7 @@ _ROWS: Final = (
     BudgetKind(
         name="energy", dimension=Dimension.ENERGY, ceiling=True, kind=EvidenceKind.ENERGY,
         method=Method.PROCESSES, measured_from="energy",
-        meaning="energy of one inference above idle, from a counter that measures", measured=False,
+        meaning="energy of one inference above idle, from a counter that measures",
     ),
     _quality("accuracy", Method.PROPORTION, "share of samples decided right"),
     _quality("accuracy_drop", Method.PAIRED, "accuracy of the reference minus the artifact's, paired", drop=True),
@@ -185,6 +204,10 @@ _ROWS: Final = (
     _quality("macro_f1", Method.RESAMPLED, "mean of the classes' F1", tasks=LABELLED),
     _quality("macro_recall", Method.RESAMPLED, "mean of the classes' recall", tasks=LABELLED),
     _quality("balanced_accuracy", Method.RESAMPLED, "mean of the classes' recall, its other name"),
+    _error("mae", "absolute_error", "mean absolute error, in the targets' own unit"),
+    _error("mae_rise", "absolute_error", "mean absolute error minus the reference's, paired", rise=True),
+    _error("rmse", "squared_error", "root of the mean squared error, in the targets' own unit"),
+    _error("rmse_rise", "squared_error", "root of the mean squared error minus the reference's, paired", rise=True),
     BudgetKind(
         name="agreement", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.QUALITY,
         method=Method.PROPORTION, measured_from="agreement", needs_split=True,
@@ -193,21 +216,43 @@ _ROWS: Final = (
     BudgetKind(
         name="churn", dimension=Dimension.CHANGE, ceiling=True, kind=EvidenceKind.QUALITY,
         method=Method.PAIRED, measured_from="churn", needs_split=True,
-        meaning="share of decisions that change under 1 % noise, above the reference's own share", measured=False,
+        meaning="share of decisions that change under a little noise, above the reference's own share",
     ),
     BudgetKind(
         name="stable", dimension=Dimension.FLAG, ceiling=False, kind=EvidenceKind.QUALITY,
         method=Method.EXACT, measured_from="stable",
-        meaning="same input, same output; finite over the declared input space; shape and dtype kept", measured=False,
+        meaning="same input, same output; finite over the declared input space; shape and dtype kept",
     ),
-    _census("leakage", Dimension.SHARE, "share of test samples that occur in train, calibration or tuning"),
-    _census("near_duplicates", Dimension.SHARE, "share of test samples with a near-duplicate in another split"),
-    _census("drift_psi", Dimension.NUMBER, "population stability index between test and field inputs", split=False),
-    _census("split_uses", Dimension.COUNT, "how often this test split has judged a candidate"),
+    _census("leakage", Dimension.SHARE, "share of the split's samples that occur in train, calibration or tuning"),
+    _census("near_duplicates", Dimension.SHARE, "share of the split's samples with a near-duplicate in those"),
+    BudgetKind(
+        name="drift_psi", dimension=Dimension.NUMBER, ceiling=True, kind=EvidenceKind.STATIC, method=Method.DRIFT,
+        measured_from="drift_psi",
+        meaning="population stability index between test and field inputs above what chance gives, the worst feature's",
+    ),
+    _census("split_uses", Dimension.COUNT, "how many candidates this split has judged, by the ledger of the store"),
 )  # fmt: skip
 
 BUDGETS: Final[dict[str, BudgetKind]] = {row.name: row for row in _ROWS}
 """Every built-in budget by its name in a spec. Metrics of a spec's own add `<metric>` and `<metric>_drop|_rise`."""
+
+CHANGES: Final = ("rise", "drop")
+"""How the change of an own metric for the worse is called: of one that is better when lower, and when higher."""
+
+
+def own_kind(name: str, metric: str, meaning: str = "", *, ceiling: bool) -> BudgetKind:
+    """The row of a budget on an own `metric`: on its figure, where the two names are the same, or on its change."""
+    return BudgetKind(
+        name=name,
+        dimension=Dimension.NUMBER if name == metric else Dimension.RISE,
+        ceiling=ceiling,
+        kind=EvidenceKind.QUALITY,
+        method=Method.SCORES,
+        measured_from=f"metrics.{metric}",
+        meaning=meaning,
+        needs_split=True,
+        needs_labels=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,9 +276,21 @@ class Budget:
         return "field." * self.on_field + self.metric + (f".{self.label}" if self.label is not None else "")
 
     @property
+    def row(self) -> BudgetKind:
+        """Its row of the table, or that of a metric of the spec's own."""
+        return BUDGETS.get(self.metric) or own_kind(self.metric, self.own_metric, ceiling=self.ceiling)
+
+    @property
+    def own_metric(self) -> str:
+        """Of a spec's own metrics the one that it limits, or whose change it does; empty for a built-in figure."""
+        if self.metric in BUDGETS:
+            return ""
+        return self.metric.rpartition("_")[0] if self.dimension is Dimension.RISE else self.metric
+
+    @property
     def measured(self) -> bool:
-        """Whether this version measures it; a metric of a spec's own is read and not run."""
-        return self.metric in BUDGETS and BUDGETS[self.metric].measured
+        """Whether this version measures it."""
+        return self.row.measured
 
     @property
     def split(self) -> str:

@@ -23,6 +23,8 @@ SAVED_MODEL: Form = "saved_model"
 DATASET: Form = "dataset"
 STRUCTURE: Form = "structure"
 OUTPUTS: Form = "outputs"
+SCORES: Form = "scores"
+HYGIENE: Form = "hygiene"
 
 SOURCE_FORMS: Final[dict[SourceKind, Form]] = {
     SourceKind.TORCH_CALLABLE: TORCH_MODULE,
@@ -117,7 +119,13 @@ class Lowering:
     needs: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     """Those of the options that name code of the project, `file.py:callable`, an input with all that it imports."""
+    remark: str = ""
+    """What the plan says of it: known beforehand of whatever it makes."""
     cost_s: float = 5.0
+
+
+TIME_LIMIT_S: Final = 1800
+"""For a step of no single target."""
 
 
 class Action(StrEnum):
@@ -131,6 +139,12 @@ class Action(StrEnum):
     """Read what is in an artifact from its bytes."""
     EVALUATE = "evaluate"
     """Reload from the bytes in a fresh process, hold the contract, run a split."""
+    SCORE = "score"
+    """Score a run of a split by a metric of the project's own."""
+    DERIVE = "derive"
+    """Make inputs from what is declared, or from a split."""
+    EXAMINE = "examine"
+    """Look at the data splits themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +163,19 @@ class Step:
     options: dict[str, Any] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     cost_s: float = 1.0
-    time_limit_s: int = 1800
+    time_limit_s: int = TIME_LIMIT_S
     volatile: bool = False
     """It runs code that may read what no digest covers: it is run in every check, and what it gives is looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """One metric of the spec's own on one run of a split: that `evaluation`, and the steps that score it."""
+
+    metric: str
+    evaluation: str
+    reference: str
+    artifact: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +184,8 @@ class Route:
 
     `structure` is the step that reads the artifact's bytes. `runner` is None where nothing here executes the
     format. `evaluations` pairs a split with each step that runs it. `baseline` is the step whose artifact
-    `latency_reduction` compares with ("model": the eager source), None where no budget asks.
+    `latency_reduction` compares with ("model": the eager source), None where no budget asks. `scores` are those of the
+    spec's own metrics that a budget names.
     """
 
     target: str
@@ -171,7 +196,17 @@ class Route:
     runner: Runner | None
     evaluations: tuple[tuple[str, str], ...] = ()
     baseline: str | None = None
+    scores: tuple[Scored, ...] = ()
     notes: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+    """Where a budget asks whether the artifact is stable, the steps that find out, one for each mode."""
+    noisy: tuple[tuple[str, str], ...] = ()
+    """Like `evaluations`, over a split with noise; where a budget asks how many decisions that changes."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Steps of this target that only add evidence: where one fails, the artifact stands."""
+        return (*self.watches, *(step for _, step in self.noisy), *(each.artifact for each in self.scores))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +217,14 @@ class Plan:
     routes: tuple[Route, ...]
     references: tuple[tuple[str, str], ...] = ()
     """For each split, the step that evaluates the reference on it; under "" the one that only weighs it."""
+    noisy_references: tuple[tuple[str, str], ...] = ()
+    """For each split to which noise is added, the step that evaluates the reference on it then."""
+    hygiene: tuple[tuple[str, str], ...] = ()
+    """For each judged split, the step that looks for its samples in the other splits."""
+    near_duplicates: tuple[tuple[str, str], ...] = ()
+    """For each judged split of which a budget asks it, the step that looks for samples much like its own."""
+    drift: str | None = None
+    """The step that compares the test split's inputs with the field split's, where there are both."""
 
     def by_id(self) -> dict[str, Step]:
         """The steps by their ids."""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from deployspec.ir.budget import Budget
-from deployspec.ir.evidence import Machine, Measurement, Rules
+from deployspec.ir.evidence import EvidenceClass, Machine, Measurement, Rules
+from deployspec.ir.evidence_file import Device
 from deployspec.ir.verdict import Result, Verdict, Waiver
 
 PREDICATE_TYPE: Final = "https://deployspec.dev/compliance-report/v1"
@@ -52,8 +53,9 @@ class StepRecord:
 class TargetReport:
     """One target: what was promised and the rules of proof it was judged by.
 
-    `artifact` is the file's (or folder's) bare name and digest: the statement's subject `<target>/<name>`, kept
-    at `artifacts/<target>/<name>`. It is None when the build failed, and `failure` says why.
+    `artifact` is the file's (or folder's) bare name and digest, kept at `artifacts/<target>/<name>`: the statement's
+    subject `<target>/<name>`, or `<target>/<name>.sha256`, a folder's manifest. It is None when the build failed, and
+    `failure` says why.
     """
 
     name: str
@@ -63,6 +65,28 @@ class TargetReport:
     steps: tuple[str, ...]
     artifact: Digest | None = None
     failure: str = ""
+    folder: bool = False
+    """Whether the artifact is a folder: then its digest is that of its manifest, and the manifest is the subject."""
+    device: str = ""
+    """The device that the spec names, which alone gives evidence of class `device`; empty: any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """One run of an evidence file that others handed in: what of it was used, and who vouches for it.
+
+    `file` is the name and the digest of the file's bytes (of the envelope, where it is signed). `signers` are the keys
+    with the role `lab` that signed it; empty: it is only claimed. `stated` is the class that the file says.
+    """
+
+    file: Digest
+    signers: tuple[str, ...]
+    target: str
+    artifact: Digest
+    stated: EvidenceClass
+    folder: bool = False
+    device: Device | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +95,7 @@ class Report:
 
     `sources` are the model's files, its weights first, then those of its hooks; `data` the files of each split,
     `<split>: <file>`.
+    A target without steps was not built but judged: its artifact is the one that the evidence in `imports` names.
     `left_out` names the spec's targets that were not asked for, so that a part never passes for the whole.
     """
 
@@ -92,3 +117,4 @@ class Report:
     checked_at: str
     expires_at: str = ""
     left_out: tuple[str, ...] = ()
+    imports: tuple[Import, ...] = ()

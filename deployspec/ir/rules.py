@@ -37,3 +37,5 @@ class Rules:
     least: dict[str, EvidenceClass]
     min_support: int = 1
     seed: int = 0
+    accept_claimed: bool = False
+    """Whether evidence that others hand in counts without a lab's signature: `[evidence] accept = "claimed"`."""

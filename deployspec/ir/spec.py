@@ -7,11 +7,14 @@ turns them into strict validators and into the JSON schema. What parsing derives
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from deployspec.ir.budget import Budget, Task
+from deployspec.ir.constraint import Constraint as Constraint
+from deployspec.ir.constraint import Text as Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,24 +23,6 @@ if TYPE_CHECKING:
     from deployspec.ir.verdict import Waiver
 
 DType = Literal["float32", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Constraint:
-    """What a hint demands beyond its type: characters or items, least and greatest value, a regular expression.
-
-    `gt` and `lt` are the ends of a range that do not belong to it.
-    """
-
-    min_length: int | None = None
-    ge: int | None = None
-    le: int | None = None
-    gt: int | None = None
-    lt: int | None = None
-    pattern: str | None = None
-
-
-Text = Annotated[str, Constraint(min_length=1)]
 
 
 class SourceKind(StrEnum):
@@ -161,6 +146,9 @@ class Data:
 
 SPLITS: Final = tuple(each.name for each in fields(Data))
 
+UNJUDGED_SPLITS: Final = ("train", "calibration", "tuning")
+"""What went into the model or its choice: a sample of these says nothing where the model is judged."""
+
 
 @dataclass(frozen=True)
 class PassUse:
@@ -190,6 +178,8 @@ class Target:
     options: tuple[tuple[str, Any], ...] = ()
     device: str | None = None
     time_limit_s: int = 1800
+    sustained_s: int = 120
+    """How long each process of a sustained run calls, after a rest as long."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +205,8 @@ class Spec:
     waivers: tuple[Waiver, ...] = ()
     policies: tuple[PolicyUse, ...] = ()
     valid_s: int | None = None
+    churn_noise: Decimal = Decimal("0.01")
+    """The standard deviation of the noise that `churn` adds, as a share of the inputs' spread."""
     left_out: tuple[str, ...] = ()
     """Targets of the file that were not asked for."""
 
@@ -228,3 +220,8 @@ class Spec:
         """Name of the output that the task scores."""
         named = self.task.output if self.task else None
         return named or self.model.outputs[0].name
+
+    @property
+    def scored_index(self) -> int:
+        """Its place among the model's outputs."""
+        return [output.name for output in self.model.outputs].index(self.scored_output)

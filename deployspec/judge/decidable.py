@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
-from deployspec.ir.budget import BUDGETS, EvidenceKind, Method
+from deployspec.ir.budget import EvidenceKind, Method
 from deployspec.ir.evidence import PairedOutcomes
 from deployspec.judge.decide import alpha_of, holds
 from deployspec.judge.jaccard import Overlap
+from deployspec.judge.multilabel import Macro
 from deployspec.judge.paired import Paired, p_value_below
 from deployspec.judge.proportions import Proportion
 from deployspec.judge.resample import MacroF1, MacroRecall, PrecisionDrop, Resampled
@@ -35,6 +37,8 @@ class SplitSupport:
 
     n: int
     per_class: Mapping[str, int]
+    several: bool = False
+    """Whether a sample may be of several classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +47,8 @@ class Decidable:
 
     `n` counts the samples it rests on. `errors` is the largest number of wrong (for a drop: net broken) samples with
     which it still passes, None when even none would be too many, or where a mean over classes gives no single number.
-    `best` is the highest floor, or the smallest drop, that a faultless artifact could prove. `text` says it.
+    `best` is the highest floor, or the smallest drop, that a faultless artifact could prove. Where it cannot pass,
+    `needed` is about how many samples a faultless artifact would need, None where no number would do. `text` says it.
     """
 
     budget: str
@@ -53,6 +58,7 @@ class Decidable:
     errors: int | None
     best: Decimal | None
     text: str
+    needed: int | None = None
 
 
 def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], rules: Rules) -> tuple[Decidable, ...]:
@@ -60,27 +66,75 @@ def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], ru
     return tuple(
         _decidable(budget, support[budget.split], rules)
         for budget in budgets
-        if budget.split in support and budget.measured and BUDGETS[budget.metric].kind is EvidenceKind.QUALITY
+        if budget.split in support and budget.measured and budget.row.needs_split
+        and budget.row.kind is EvidenceKind.QUALITY
     )  # fmt: skip
 
 
 def _decidable(budget: Budget, support: SplitSupport, rules: Rules) -> Decidable:
     n = support.n if budget.label is None else support.per_class.get(budget.label, 0)
+    if budget.row.method is Method.SCORES:
+        return _of_scores(budget, n, rules)
+    alpha, least = alpha_of(rules), rules.min_support if budget.label is not None else 1
+    if n < least or _lacks_a_class(budget, support):
+        needed = None if _lacks_a_class(budget, support) else _needed(budget, max(n, 1), support, rules)
+        text = f"{subject(budget)}: {n} samples, which decide nothing{_would_do(needed)}"
+        return Decidable(
+            budget=budget.name, split=budget.split, n=n, passable=False, errors=None, best=None, text=text,
+            needed=needed,
+        )  # fmt: skip
     faced = partial(_faced, budget, n, support, rules)
-    if not n or n < (rules.min_support if budget.label is not None else 1):
-        text = f"{subject(budget)}: {n} samples, which decide nothing"
-        return Decidable(budget=budget.name, split=budget.split, n=n, passable=False, errors=None, best=None, text=text)
-    alpha = alpha_of(rules)
     faultless = faced(0).figure(alpha)
     best = faultless.upper if budget.limit.comparator.bounds_above else faultless.lower
     passable = holds(faultless, budget.limit) is True
-    single = BUDGETS[budget.metric].method is not Method.RESAMPLED
+    single = budget.row.method is not Method.RESAMPLED
     passes = partial(_passes, budget, faced, alpha)
     errors = _most(passes, n) if passable and single else None
+    needed = None if passable else _needed(budget, n, support, rules)
+    text = _text(budget, n, errors, best, passable=passable, rules=rules)
     return Decidable(
         budget=budget.name, split=budget.split, n=n, passable=passable, errors=errors, best=best,
-        text=_text(budget, n, errors, best, passable=passable, rules=rules),
+        text=text + _would_do(needed), needed=needed,
     )  # fmt: skip
+
+
+def _needed(budget: Budget, n: int, support: SplitSupport, rules: Rules) -> int | None:
+    """About the smallest number of samples, n or more, with which nothing wrong would prove the limit."""
+    alpha, least = alpha_of(rules), rules.min_support if budget.label is not None else 1
+    faultless = _faced(budget, n, support, rules, 0)
+    figure = faultless.figure(alpha)
+    if not budget.limit.holds(figure.estimate):
+        return None
+    if holds(figure, budget.limit):
+        return max(n, least)
+    more = None if alpha is None else faultless.needed(budget.limit, alpha)
+    return None if more is None else max(n + more, least)
+
+
+def _would_do(needed: int | None) -> str:
+    return "" if needed is None else f"; about {needed:,} would do"
+
+
+def _lacks_a_class(budget: Budget, support: SplitSupport) -> bool:
+    """Whether a mean over the classes is asked for of which one has no sample."""
+    over_all = budget.label is None and budget.row.method is Method.RESAMPLED
+    return over_all and not all(support.per_class.values())
+
+
+def _of_scores(budget: Budget, n: int, rules: Rules) -> Decidable:
+    """How far scores spread is known once they are there; too few of them prove nothing whatever they are."""
+    alpha = alpha_of(rules)
+    least = 1 if alpha is None else ceil(1 / alpha)
+    told = "prove as much as the spread of their scores allows" if n >= least else f"prove nothing, {least} might"
+    text = f"{subject(budget)}: {n} samples {told}"
+    return Decidable(
+        budget=budget.name, split=budget.split, n=n, passable=n >= least, errors=None, best=None, text=text,
+        needed=least if n < least else None,
+    )  # fmt: skip
+
+
+def _all_right(budget: Budget, n: int) -> Proportion | Overlap:
+    return Overlap(n, missed=0, false_alarms=0) if budget.metric == "macro_f1" else Proportion(n, n)
 
 
 def _passes(budget: Budget, faced: Callable[[int], Sample], alpha: float | None, errors: int) -> bool:
@@ -92,11 +146,13 @@ def _passes(budget: Budget, faced: Callable[[int], Sample], alpha: float | None,
 
 def _faced(budget: Budget, n: int, support: SplitSupport, rules: Rules, errors: int) -> Sample:
     """The table of an artifact with so many errors, none repaired; the reference makes none of its own."""
-    match BUDGETS[budget.metric].method:
+    match budget.row.method:
         case Method.PAIRED:
             return Paired(errors, 0, n, limit=budget.limit.limit, relative=budget.limit.relative)
         case Method.JACCARD:
             return Overlap(n - errors, missed=errors, false_alarms=0)
+        case Method.RESAMPLED if support.several and budget.label is None:
+            return Macro(tuple(_all_right(budget, each) for each in support.per_class.values()), n)
         case Method.RESAMPLED:
             return Resampled(_faultless(budget, n, tuple(support.per_class.values())), rules.seed)
         case _:

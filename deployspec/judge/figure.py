@@ -19,7 +19,7 @@ class Figure:
 
     `lower` and `upper` are one-sided bounds, each at the stated confidence; None where the evidence gives none.
     A census, or a figure judged as a point, is its own bound on both sides (`bounded` is False).
-    `n` counts the samples or processes that it rests on, None for a census.
+    `n` counts the samples or processes that it rests on, None for a census. `grid` is what the bounds were rounded to.
     """
 
     estimate: Decimal
@@ -27,6 +27,7 @@ class Figure:
     upper: Decimal | None
     n: int | None = None
     bounded: bool = True
+    grid: Decimal = GRID
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ def ratio(part: int | Decimal, whole: int | Decimal) -> Decimal:
     return Decimal(part) / Decimal(whole)
 
 
-def floor(value: float | Decimal) -> Decimal:
+def floor(value: float | Decimal, grid: Decimal = GRID) -> Decimal:
     """`value` rounded down to the grid."""
-    return Decimal(value).quantize(GRID, ROUND_FLOOR)
+    return Decimal(value).quantize(grid, ROUND_FLOOR)
 
 
-def ceiling(value: float | Decimal) -> Decimal:
+def ceiling(value: float | Decimal, grid: Decimal = GRID) -> Decimal:
     """`value` rounded up to the grid."""
-    return Decimal(value).quantize(GRID, ROUND_CEILING)
+    return Decimal(value).quantize(grid, ROUND_CEILING)

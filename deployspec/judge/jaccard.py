@@ -46,10 +46,11 @@ class Overlap:
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more such samples, in the same mixture, would decide the bound."""
-        size = samples_needed(lambda n: holds(self._grown(n).figure(alpha), bound) is not None, self.n)
+        size = samples_needed(lambda n: holds(self.grown(n).figure(alpha), bound) is not None, self.n)
         return None if size is None else size - self.n
 
-    def _grown(self, n: int) -> Overlap:
+    def grown(self, n: int) -> Overlap:
+        """As many samples as `n`, of which as large a share is found."""
         found = round(Decimal(self.found) * n / self.n)
         return Overlap(found, n - found, 0)
 

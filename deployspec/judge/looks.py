@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployspec.ir.budget import BUDGETS, Method
+from deployspec.ir.budget import Method
 from deployspec.ir.evidence import Processes
 from deployspec.judge.order import needs_more
 
@@ -19,8 +19,8 @@ def timing_decided(budgets: Sequence[Budget], found: Sequence[Measurement], rule
     """Whether the processes in `found`, one target's, decide every budget that rests on processes, or never will."""
     statistics = {each.name: each.statistic for each in found}
     for budget in budgets:
-        kind = BUDGETS.get(budget.metric)
-        if kind is None or kind.method is not Method.PROCESSES:
+        kind = budget.row
+        if kind.method is not Method.PROCESSES:
             continue
         statistic = statistics.get(kind.measured_from)
         if isinstance(statistic, Processes) and statistic.values and needs_more(budget, statistic, rules):

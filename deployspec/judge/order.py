@@ -20,13 +20,16 @@ from deployspec.judge.figure import Figure, Finding, point
 from deployspec.judge.words import quantity, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.ir.budget import Budget
     from deployspec.ir.evidence import Processes, Rules
 
 LOOKS: Final = (6, 12, 24)
 """Numbers of processes at which a verdict may be taken."""
+
+_EITHER_WAY: Final = frozenset({"latency_reduction", "sustained_slowdown", "energy"})
+"""Budgets on figures that compare two measurements, either of which contention can have made too large."""
 
 _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 
@@ -87,7 +90,7 @@ def _judge_at(look: int, budget: Budget, statistic: Processes, rules: Rules) -> 
     values = statistic.values[:look]
     figure = median_bounds(values, alpha)
     basis = f"{quantity(figure.estimate, budget)}, the median of {look} processes"
-    if _could_flip(budget, values, statistic.contended, figure, alpha):
+    if _could_flip(budget, statistic, figure, alpha):
         reason = sentence(budget, figure, Outcome.INCONCLUSIVE, basis, rules.confidence)
         return Finding(
             Outcome.INCONCLUSIVE,
@@ -104,27 +107,35 @@ def _is_final(finding: Finding, budget: Budget) -> bool:
     return not inconclusive and finding.figure is not None and settled(finding.figure, budget)
 
 
-def _could_flip(
-    budget: Budget, values: Sequence[Decimal], contended: Sequence[bool], figure: Figure, alpha: float | None
-) -> bool:
-    """Whether some true figures of the contended processes would have said otherwise of the limit.
-
-    A time or an energy can only have been too large, so that each could in truth be anything below; a reduction
-    could have erred either way; what memory a process holds does not depend on who else computes.
-    """
-    if not any(contended[: len(values)]) or BUDGETS[budget.metric].kind is EvidenceKind.MEMORY:
-        return False
-    extremes = (_LEAST, _MOST) if budget.metric == "latency_reduction" else (_LEAST,)
+def _could_flip(budget: Budget, statistic: Processes, figure: Figure, alpha: float | None) -> bool:
+    """Whether what a quiet machine could have shown would have said otherwise of the limit."""
     told = holds(figure, budget.limit)
     return told is not None and any(
-        holds(median_bounds(_replaced(values, contended, extreme), alpha), budget.limit) is not told
-        for extreme in extremes
+        holds(median_bounds(values, alpha), budget.limit) is not told
+        for values in _on_a_quiet_machine(budget, statistic, figure.n or 0)
     )
 
 
-def _replaced(values: Sequence[Decimal], contended: Sequence[bool], extreme: Decimal) -> list[Decimal]:
-    flags = [*contended, *[False] * len(values)]
-    return [extreme if flag else value for value, flag in zip(values, flags, strict=False)]
+def _on_a_quiet_machine(budget: Budget, statistic: Processes, look: int) -> Iterator[Sequence[Decimal]]:
+    """The extremes of what the first `look` processes could have shown, had none been disturbed.
+
+    A time can only have been too large: by as much as `least` says, else by any amount where its process is marked.
+    What compares two measurements could have erred either way. What memory a process holds does not depend on who else
+    computes.
+    """
+    if BUDGETS[budget.metric].kind is EvidenceKind.MEMORY:
+        return
+    if statistic.least:
+        yield statistic.least[:look]
+    elif any(statistic.contended[:look]):
+        yield _replaced(statistic, look, _LEAST)
+        if budget.metric in _EITHER_WAY:
+            yield _replaced(statistic, look, _MOST)
+
+
+def _replaced(statistic: Processes, look: int, extreme: Decimal) -> list[Decimal]:
+    pairs = zip(statistic.values[:look], statistic.contended, strict=False)
+    return [extreme if contended else value for value, contended in pairs]
 
 
 def _way_out(budget: Budget, values: Sequence[Decimal], rules: Rules) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from deployspec.ir.evidence import NotMeasured
 from deployspec.judge.decide import samples_needed
 from deployspec.judge.figure import Figure, ceiling, floor, point, ratio
 from deployspec.judge.unconditional import p_value, score
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from deployspec.ir.evidence import PairedOutcomes
     from deployspec.units import Bound
+
+NOTHING_TO_LOSE: Final = "the reference gets no sample right, so that nothing can be lost of it"
 
 EXACT_BELOW: Final = 100
 """The exact test is used while limit * n is below this."""
@@ -93,6 +97,16 @@ class Paired:
         return replace(self, broken=round(self.broken * n / self.n), repaired=round(self.repaired * n / self.n), n=n)
 
 
+def paired_drop(outcomes: PairedOutcomes, limit: Bound) -> Paired | NotMeasured:
+    """The pairs that a drop rests on: all, or for a relative drop those that at least one of the two gets right."""
+    if not limit.relative:
+        return Paired(outcomes.broken, outcomes.repaired, outcomes.n, limit=limit.limit)
+    if not outcomes.reference_right:
+        return NotMeasured(reason=NOTHING_TO_LOSE)
+    n = outcomes.n - outcomes.neither
+    return Paired(outcomes.broken, outcomes.repaired, n, limit=limit.limit, relative=True)
+
+
 def p_value_below(sample: Paired, limit: float, *, exact: bool) -> float:
     """The p-value of H0 "the drop is at least `limit`": a small one proves a smaller drop."""
     rho = 1 - limit if sample.relative else 1.0
@@ -142,7 +156,8 @@ def _bound(p_of: Callable[..., float], alpha: float, sample: Paired, *, end: flo
     tango = _edge(partial(p_of, exact=False), alpha, (estimate, end), (limit,))
     if not exact:
         return tango
-    return _edge(partial(p_of, exact=True), alpha, (estimate, end), (limit, tango, estimate + (tango - estimate) * 1.1))
+    beyond = () if tango < limit else (estimate + (tango - estimate) * 1.1,)  # the limit closes the search by itself
+    return _edge(partial(p_of, exact=True), alpha, (estimate, end), (limit, tango, *beyond))
 
 
 def _edge(

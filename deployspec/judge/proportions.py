@@ -40,10 +40,11 @@ class Proportion:
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more samples, right as often as these, would decide the bound."""
-        size = samples_needed(lambda n: holds(self._grown(n).figure(alpha), bound) is not None, self.n)
+        size = samples_needed(lambda n: holds(self.grown(n).figure(alpha), bound) is not None, self.n)
         return None if size is None else size - self.n
 
-    def _grown(self, n: int) -> Proportion:
+    def grown(self, n: int) -> Proportion:
+        """As many samples as `n`, right as often as these."""
         return Proportion(round(Decimal(self.hits) * n / self.n), n)
 
 

@@ -2,10 +2,11 @@
 
 Of n pairs, `b` were broken and `c` repaired. Tested is H0: P(b) - rho * P(c) >= limit against "below". The score
 (b - rho * c - n * limit) / sd, with the nuisance q = P(c) at its maximum likelihood under the limit, orders the
-tables; the p-value is the chance of all tables at most as large as the observed one, maximised over q.
+tables; the p-value is the chance of all tables at most as large as the observed one, maximised over every q that c
+leaves possible, plus the chance that q is none of these (Berger and Boos 1994, JASA 89:1012-1016).
 
 Score: Tango 1998, Statistics in Medicine 17:891-908; with rho != 1, Nam and Blackwelder 2002, 21:689-699. It falls
-in c and rises in b, so that the maximum over H0 lies on its boundary (Sidik 2003, 22:265-278), where
+in c and rises in b, so that for each q the maximum over H0 lies on its boundary (Sidik 2003, 22:265-278), where
 P(b) = limit + rho * q.
 """
 
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float64]]
     Ints = np.ndarray[Any, np.dtype[np.int64]]
 
+BEYOND: Final = 1e-9
+"""The chance that the true q is outside the interval that is searched. It is added to every p-value."""
+
 _TIE: Final = 1e-9
 """Scores this close are the same score, told apart by rounding only."""
 
 _REACH_SD: Final = 6.0
 _REACH: Final = 8.0
 """A sum over b runs over its mean and this many deviations and counts on both sides."""
+
+_STEP: Final = 0.25
+"""Square roots of n * q are searched this far apart: half a standard deviation of c."""
 
 
 def score(b: Floats, c: Floats, n: int, limit: float, rho: float = 1.0) -> Floats:
@@ -45,37 +52,47 @@ def nuisance_range(limit: float, rho: float) -> tuple[float, float]:
     return max(0.0, -limit / rho), (1 - limit) / (1 + rho)
 
 
+def searched_range(c: int, n: int, limit: float, rho: float) -> tuple[float, float]:
+    """The part of `nuisance_range` where c is likely: the Clopper-Pearson interval of q that misses it in `BEYOND`."""
+    from scipy.special import betaincinv
+
+    low, high = nuisance_range(limit, rho)
+    least = betaincinv(c, n - c + 1, BEYOND / 2) if c else 0.0
+    most = betaincinv(c + 1, n - c, 1 - BEYOND / 2) if c < n else 1.0
+    return float(np.clip(least, low, high)), float(np.clip(most, low, high))
+
+
 @lru_cache(maxsize=4096)
 def p_value(b: int, c: int, n: int, limit: float, rho: float = 1.0) -> float:
     """The exact p-value of H0: P(b) - rho * P(c) >= limit, for -1 < limit < 1.
 
-    The maximum is searched on a grid that is even in standard deviations of c near the edge and geometric beyond,
-    then refined around the two largest values.
+    The maximum is searched on a grid that is even in standard deviations of c, then around its two largest values.
     """
-    fewest = _region(b, c, n, limit, rho)
-    low, high = nuisance_range(limit, rho)
-    grid = low + np.minimum(_spread(n * (high - low)) / n, high - low)
+    grid = _grid(c, n, limit, rho)
+    fewest = _region(b, c, n, limit, rho, _window(grid, n, limit, rho)[1].max())
     chance = _chance(grid, fewest, n, limit, rho)
     peaks = np.argsort(chance)[-2:]
     near = np.linspace(grid[np.maximum(peaks - 1, 0)], grid[np.minimum(peaks + 1, len(grid) - 1)], 13)
     refined = _chance(near.ravel(), fewest, n, limit, rho)
-    return float(min(max(chance.max(), refined.max()), 1.0))
+    return float(min(max(chance.max(), refined.max()) + BEYOND, 1.0))
 
 
-def _spread(largest: float) -> Floats:
-    """Expected counts from 0 to `largest`: half a deviation apart up to 25, a fifth of themselves beyond."""
-    even = (np.arange(0, 21) / 4.0) ** 2
-    beyond = np.geomspace(25.0, max(largest, 25.0), max(2, int(np.log(max(largest, 26.0) / 25) / np.log(1.2)) + 2))
-    return np.concatenate([even, beyond])
+def _grid(c: int, n: int, limit: float, rho: float) -> Floats:
+    """Values of q from end to end of the searched range, closer to each other where c, or what is left, is small."""
+    low, high = nuisance_range(limit, rho)
+    shares = (np.array(searched_range(c, n, limit, rho)) - low) / (high - low)
+    first, last = np.arcsin(np.sqrt(shares))
+    angles = np.linspace(first, last, int((last - first) * np.sqrt(n * (high - low)) / _STEP) + 2)
+    return np.asarray(low + (high - low) * np.sin(angles) ** 2)
 
 
-def _region(b: int, c: int, n: int, limit: float, rho: float) -> Ints:
-    """For each count of broken samples, the fewest repaired ones whose score is at most the observed one.
+def _region(b: int, c: int, n: int, limit: float, rho: float, most: int) -> Ints:
+    """For each count of broken samples up to `most`, the fewest repaired whose score is at most the observed one.
 
     n - b + 1 where there is none. Found by bisection, as the score falls in c.
     """
     observed = score(np.array(b), np.array(c), n, limit, rho) + _TIE
-    broken = np.arange(n + 1, dtype=np.int64)
+    broken = np.arange(most + 1, dtype=np.int64)
     low, high = np.zeros_like(broken), n - broken + 1
     while np.any(low < high):
         middle = (low + high) // 2
@@ -83,6 +100,14 @@ def _region(b: int, c: int, n: int, limit: float, rho: float) -> Ints:
         inside |= middle > n - broken
         low, high = np.where(inside, low, middle + 1), np.where(inside, middle, high)
     return low
+
+
+def _window(q: Floats, n: int, limit: float, rho: float) -> tuple[Ints, Ints]:
+    """For each q, the first and the last count of broken samples that a sum runs over."""
+    p_b = np.clip(limit + rho * q, 0.0, 1.0)
+    reach = _REACH + _REACH_SD * np.sqrt(n * p_b * (1 - p_b))
+    first, last = np.floor(n * p_b - reach), np.ceil(n * p_b + reach)
+    return np.clip(first, 0, n).astype(np.int64), np.clip(last, 0, n).astype(np.int64)
 
 
 def _chance(q: Floats, fewest: Ints, n: int, limit: float, rho: float) -> Floats:
@@ -93,21 +118,26 @@ def _chance(q: Floats, fewest: Ints, n: int, limit: float, rho: float) -> Floats
     from scipy.special import bdtr, bdtrc, betainc
 
     p_b = np.clip(limit + rho * q, 0.0, 1.0)
-    reach = _REACH + _REACH_SD * np.sqrt(n * p_b * (1 - p_b))
-    first = np.clip(np.floor(n * p_b - reach), 0, n)
-    last = np.clip(np.ceil(n * p_b + reach), 0, n)
+    first, last = _window(q, n, limit, rho)
     outside = np.where(first > 0, bdtr(first - 1, n, p_b), 0.0) + np.where(last < n, bdtrc(last, n, p_b), 0.0)
-    b = first[:, None] + np.arange(int((last - first).max()) + 1)
-    inside = b <= last[:, None]
-    b = np.minimum(b, n)
-    c = fewest[b.astype(np.int64)]
-    share = np.clip(q / np.maximum(1 - p_b, 1e-300), 0.0, 1.0)[:, None]
-    tail = betainc(np.maximum(c, 1), np.maximum(n - b - c + 1, 1), share)
-    tail = np.where(c == 0, 1.0, np.where(c > n - b, 0.0, tail))
-    return np.asarray(np.where(inside, _binomial(b, n, p_b[:, None]) * tail, 0.0).sum(axis=1) + outside)
+    of, b = _ranges(first, last)
+    possible = fewest[b] <= n - b
+    of, b = of[possible], b[possible]
+    c = fewest[b]
+    share = np.clip(q / np.maximum(1 - p_b, 1e-300), 0.0, 1.0)[of]
+    tail = np.where(c == 0, 1.0, betainc(np.maximum(c, 1), n - b - c + 1, share))
+    return np.asarray(np.bincount(of, _binomial(b, n, p_b[of]) * tail, len(q)) + outside)
 
 
-def _binomial(k: Floats, n: int, p: Floats) -> Floats:
+def _ranges(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """The integers of every range from `first` to `last`, one range after the other, after the index of each range."""
+    widths = last - first + 1
+    ends = np.cumsum(widths)
+    of = np.repeat(np.arange(len(widths)), widths)
+    return of, np.arange(ends[-1]) - (ends - widths - first)[of]
+
+
+def _binomial(k: Ints, n: int, p: Floats) -> Floats:
     """The chance of exactly k of n."""
     from scipy.special import gammaln, xlog1py, xlogy
 

@@ -6,33 +6,40 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from deployspec.ir.budget import BUDGETS, BudgetKind, EvidenceKind, Method
+from deployspec.ir.budget import BudgetKind, Method
 from deployspec.ir.evidence import (
+    Churn,
     Classified,
     Count,
+    Drift,
     EvidenceClass,
+    Joint,
     Measurement,
+    Multilabel,
     NotMeasured,
     Processes,
     Reduction,
+    Scores,
     Share,
+    Stability,
 )
 from deployspec.ir.verdict import Outcome, Result, Verdict
+from deployspec.judge.choice import best_first, objection
+from deployspec.judge.drift import judge_drift
 from deployspec.judge.exact import judge_census
-from deployspec.judge.figure import GRID, Finding
+from deployspec.judge.figure import Figure, Finding
 from deployspec.judge.order import judge_processes
 from deployspec.judge.quality import judge_quality
-from deployspec.judge.words import bound_text, limit_text, subject, unit_of
+from deployspec.judge.stability import judge_stability
+from deployspec.judge.words import bound_text, limit_text, quantity, subject, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from deployspec.ir.budget import Budget
-    from deployspec.ir.evidence import Rules
+    from deployspec.ir.evidence import Rules, Statistic
     from deployspec.ir.verdict import Waiver
-
-_BEST_FIRST = list(EvidenceClass)
 
 
 def judge(
@@ -63,66 +70,76 @@ def conclude(verdicts: Sequence[Verdict], *, strict: bool = False, complete: boo
 
 
 def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement], rules: Rules) -> Verdict:
-    kind = BUDGETS.get(budget.metric)  # None: a metric of the spec's own
-    measured = _pick(target, budget, kind, measurements) if kind else []
-    if kind is None or not measured:
+    kind = budget.row
+    measured, *weaker = best_first(target, budget, measurements, rules) or [[]]
+    if not measured:
         why = "nothing measured it" if budget.measured else "not measured in this version"
         return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {why}"), None)
     found = [_accepted(_find(budget, kind, each, rules), kind, each.evidence, rules) for each in measured]
-    return _verdict(target, budget, _agreed(found, measured), measured[0].evidence)
+    decided = _agreed(found, measured)
+    beside = [text for (each, *_) in weaker if (text := _beside(each, budget, _find(budget, kind, each, rules)))]
+    return _verdict(target, budget, replace(decided, reason="; ".join([decided.reason, *beside])), measured[0].evidence)
+
+
+def _beside(measured: Measurement, budget: Budget, finding: Finding) -> str:
+    """What weaker evidence says, for a reader: it decides nothing where there is better."""
+    figure = finding.figure
+    return f"{measured.evidence} evidence says {quantity(figure.estimate, budget)}" if figure else ""
 
 
 def _agreed(found: Sequence[Finding], measured: Sequence[Measurement]) -> Finding:
-    """The first finding, if every arithmetic that the artifact was run in leads to the same outcome."""
+    """The first finding, if every way of counting, in every arithmetic that the artifact was run in, agrees with it."""
     first = found[0]
     if all(each.outcome is first.outcome for each in found):
         return first
-    told = ", ".join(f"{run.runtime}: {each.outcome}" for each, run in zip(found, measured, strict=True))
-    return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"precision-sensitive, needs a device ({told})")
-
-
-def _pick(target: str, budget: Budget, kind: BudgetKind, measurements: Sequence[Measurement]) -> list[Measurement]:
-    """The measurements that decide the budget: those of the best class."""
-    found = [
-        each
-        for each in measurements
-        if (each.target, each.name) == (target, kind.measured_from)
-        and (each.split == budget.split or not kind.needs_split)
-    ]
-    best = min((_BEST_FIRST.index(each.evidence) for each in found), default=0)
-    return [each for each in found if _BEST_FIRST.index(each.evidence) == best]
+    runs = list(zip(found, measured, strict=True))
+    plain = [(each, run) for each, run in runs if not run.variant]
+    if any(each.outcome is not first.outcome for each, _ in plain):
+        told = ", ".join(f"{run.runtime}: {each.outcome}" for each, run in plain)
+        return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"precision-sensitive, needs a device ({told})")
+    flips = {run.variant: each for each, run in runs if each.outcome is not first.outcome}
+    told = "; ".join(f"{variant}: {each.outcome}, as {each.reason}" for variant, each in flips.items())
+    return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"{first.reason}: {first.outcome}, but {told}")
 
 
 def _find(budget: Budget, kind: BudgetKind, measured: Measurement, rules: Rules) -> Finding:
     """What the method of this kind of budget says of the statistic."""
-    match kind.method, measured.statistic:
-        case _, NotMeasured(reason=reason):
-            return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {reason}")
-        case Method.EXACT, (Count() | Reduction() | Share()) as statistic:
+    statistic = measured.statistic
+    if isinstance(statistic, NotMeasured):
+        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {statistic.reason}")
+    reason = f"{subject(budget)}: the evidence is no basis for it ({type(statistic).__name__})"
+    return _by_method(budget, kind.method, statistic, rules) or Finding(Outcome.NOT_MEASURED, reason)
+
+
+def _by_method(budget: Budget, method: Method, statistic: Statistic, rules: Rules) -> Finding | None:
+    """The finding; None where the method can do nothing with such a statistic."""
+    match method, statistic:
+        case Method.EXACT, (Count() | Reduction() | Share()):
             return judge_census(budget, statistic)
-        case Method.PROCESSES, Processes(values=(_, *_)) as statistic:
+        case Method.EXACT, Stability():
+            return judge_stability(budget, statistic)
+        case Method.DRIFT, Drift():
+            return judge_drift(budget, statistic, rules)
+        case Method.PROCESSES, Processes(values=(_, *_)):
             return judge_processes(budget, statistic, rules)
-        case Method.PROPORTION, Share() as statistic:
-            return judge_quality(budget, statistic, rules)
-        case ((Method.PROPORTION | Method.PAIRED | Method.JACCARD | Method.RESAMPLED), Classified() as statistic):
-            return judge_quality(budget, statistic, rules)
-        case _, statistic:
-            reason = f"{subject(budget)}: the evidence is no basis for it ({type(statistic).__name__})"
-            return Finding(Outcome.NOT_MEASURED, reason)
+        case (
+            (Method.PROPORTION, Share() as counted)
+            | (Method.PAIRED, Churn() as counted)
+            | (Method.SCORES, Scores() as counted)
+            | (
+                (Method.PROPORTION | Method.PAIRED | Method.JACCARD | Method.RESAMPLED),
+                (Classified() | Joint() | Multilabel()) as counted,
+            )
+        ):
+            return judge_quality(budget, counted, rules)
+        case _:
+            return None
 
 
 def _accepted(finding: Finding, kind: BudgetKind, evidence: EvidenceClass, rules: Rules) -> Finding:
     """The finding, or its figure without standing where the evidence is of too weak a class."""
-    if finding.figure is None:
-        return finding
-    default = EvidenceClass.STATIC if kind.kind is EvidenceKind.STATIC else EvidenceClass.HOST
-    least = rules.least.get(kind.kind.value, default)
-    needs_hardware = kind.kind in (EvidenceKind.LATENCY, EvidenceKind.MEMORY, EvidenceKind.ENERGY)
-    if evidence is EvidenceClass.EMULATOR and needs_hardware:
-        why = f"an emulator says nothing of {kind.kind.value}"
-    elif not evidence.reaches(least):
-        why = f"the evidence is of class '{evidence.value}', asked for is '{least.value}'"
-    else:
+    why = objection(kind, evidence, rules)
+    if finding.figure is None or not why:
         return finding
     return replace(finding, outcome=Outcome.NOT_MEASURED, reason=f"{why}; the weaker figure: {finding.reason}")
 
@@ -138,7 +155,7 @@ def _verdict(target: str, budget: Budget, finding: Finding, evidence: EvidenceCl
         limit=limit_text(budget.limit),
         unit=unit_of(budget).value,
         reason=finding.reason,
-        estimate=_rounded(figure.estimate) if figure else None,
+        estimate=_rounded(figure) if figure else None,
         lower=figure.lower if figure and bounded else None,
         upper=figure.upper if figure and bounded else None,
         good=bound_text(budget.good) if budget.good else "",
@@ -147,10 +164,12 @@ def _verdict(target: str, budget: Budget, finding: Finding, evidence: EvidenceCl
     )
 
 
-def _rounded(value: Decimal) -> Decimal:
-    """At most six decimals: what is shown; the comparison itself used every digit."""
+def _rounded(figure: Figure) -> Decimal:
+    """No more decimals than the bounds have: what is shown; the comparison itself used every digit."""
+    value = figure.estimate
     exponent = value.as_tuple().exponent
-    return value.quantize(GRID, ROUND_HALF_EVEN) if isinstance(exponent, int) and exponent < -6 else value
+    finer = isinstance(exponent, int) and exponent < figure.grid.adjusted()
+    return value.quantize(figure.grid, ROUND_HALF_EVEN) if finer else value
 
 
 def _waived(verdict: Verdict, waivers: Sequence[Waiver], at: datetime) -> Verdict:

@@ -34,8 +34,10 @@ def bound_text(bound: Bound) -> str:
 
 
 def unit_of(budget: Budget) -> Dimension:
-    """What the figure is told in: a drop relative to the reference is a share of it."""
-    return Dimension.SHARE if budget.limit.relative else budget.dimension
+    """What the figure is told in: a change relative to the reference is a share of it, that of a score a score."""
+    if budget.limit.relative:
+        return Dimension.SHARE
+    return Dimension.NUMBER if budget.dimension is Dimension.RISE else budget.dimension
 
 
 def quantity(value: Decimal, budget: Budget, rounding: str = ROUND_HALF_EVEN) -> str:

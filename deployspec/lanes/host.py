@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
+from deployspec.isolation import available
 from deployspec.lanes.live import LiveRunner
 from deployspec.lanes.program import lines_of, module_of, new_nonce, scripts
 
 if TYPE_CHECKING:
     from deployspec.ir.plan import Runner
+    from deployspec.isolation import Policy
     from deployspec.lanes.program import Program
 
 
@@ -29,7 +31,8 @@ class HostLane:
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy
         self._live: dict[str, LiveRunner] = {}
 
     def __enter__(self) -> Self:
@@ -44,7 +47,7 @@ class HostLane:
         if family in self._live:
             self._live[family].bring(scripts(runner))
         else:
-            self._live[family] = LiveRunner(scripts(runner))
+            self._live[family] = LiveRunner(scripts(runner), self._policy)
 
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
@@ -94,6 +97,7 @@ def _this_machine() -> Machine:
         cores=os.cpu_count() or 1,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         python=platform.python_version(),
+        isolation=available(),
     )
 
 

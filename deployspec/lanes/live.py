@@ -19,6 +19,8 @@ from deployspec.lanes.program import ProgramFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from deployspec.isolation import Policy
+
 GRACE_S: Final = 5
 """How long after its own watchdog a runner may still be alive before it is ended."""
 
@@ -34,17 +36,19 @@ class LiveRunner:
     """Runs `protocol.py` with the first of `scripts`, copies of which lie in a folder of their own.
 
     It begins to import its runtime at once and forks a child for each repetition of a job, so that programs
-    share nothing but the import. A job may name another runner that was brought.
+    share nothing but the import. A job may name another runner that was brought. It keeps no more rights than `policy`
+    leaves it.
     """
 
-    def __init__(self, scripts: Sequence[Path]) -> None:
+    def __init__(self, scripts: Sequence[Path], policy: Policy | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="deployspec-runner-")
         self.bring(scripts)
         self._log = Path(self._folder.name, "runner.log")
         self._ready = False
+        command = [sys.executable, "protocol.py", scripts[0].stem]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "protocol.py", scripts[0].stem],
+                policy.command(command) if policy else command,
                 cwd=self._folder.name,
                 env=_environment(),
                 stdin=subprocess.PIPE,

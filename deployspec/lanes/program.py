@@ -7,11 +7,15 @@ import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass, Machine
     from deployspec.ir.plan import Runner
+
+_WITH_EVERY_RUNNER: Final = tuple(
+    f"deployspec.runners.{each}" for each in ("protocol", "joules", "steadiness", "stopwatch")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,7 @@ class Lane(Protocol):
 
 def scripts(runner: Runner) -> list[Path]:
     """The runner's own file first, then those that must lie beside it."""
-    return [_source(name) for name in (runner.script, *runner.needs)]
+    return [_source(name) for name in dict.fromkeys((runner.script, *runner.needs, *_WITH_EVERY_RUNNER))]
 
 
 def module_of(runner: Runner) -> str:

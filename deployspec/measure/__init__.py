@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from deployspec.digests import sha256_json
 from deployspec.ir.artifact import Done
 from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, EvidenceClass, Measurement, NotMeasured
+from deployspec.measure.conduct import Tried, measure_conduct
+from deployspec.measure.difference import measure_difference
+from deployspec.measure.hygiene.figures import measure_hygiene, ways_of_counting
+from deployspec.measure.ledger import Ledger, measure_uses
 from deployspec.measure.quality import QUALITY_FIGURES, Evaluated, measure_quality
 from deployspec.measure.samples import SampleStore
+from deployspec.measure.scores import Scored, measure_scores, score_figures
 from deployspec.measure.size import measure_size
 from deployspec.measure.structure import measure_structure, structure_of
 from deployspec.measure.timing import FIGURES, Timed, measurements, time_artifact
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Spec, Target
     from deployspec.lanes.program import Lane
 
-__all__ = ["Clock", "SampleStore", "measure", "measure_timing"]
+__all__ = ["Clock", "Ledger", "SampleStore", "measure", "measure_timing", "measure_uses", "untimed"]
 
 DEFAULT_CALLS = 100
 
@@ -75,7 +80,7 @@ def made(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> list[Made
 
 
 def measure(spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lane) -> list[Measurement]:
-    """Size, structure and quality of every target that was made, from what the steps left in the store."""
+    """Size, structure, hygiene and quality of every target that was made, from what the steps left in the store."""
     references = {split: results[step] for split, step in plan.references}
     ran = [each for each in references.values() if isinstance(each, Done)]
     reference_bytes = ran[0].facts["weight_bytes"] if ran else None
@@ -86,16 +91,30 @@ def measure(spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lan
         inspected = results[each.route.structure]
         assert isinstance(inspected, Done), "a target is made when all its steps are done"
         found += measure_structure(name, structure_of(inspected))
+        found += measure_hygiene(plan, results, name)
         if each.route.runner is None:
             found += _not_run(each, [split for split, _ in plan.references if split])
         elif each.route.runner.is_evaluator:
             found += _not_timed(each)
+        evidence = each.evidence(lane)
+        found += measure_conduct(
+            Tried(spec=spec, plan=plan, results=results, target=each.target, route=each.route, evidence=evidence)
+        )
         for split, step in each.route.evaluations:
             data, reference, outputs = results[f"data.{split}"], references[split], results[step]
             if isinstance(data, Done) and isinstance(reference, Done) and isinstance(outputs, Done):
-                runs = Evaluated(split=split, data=data, reference=reference, artifact=outputs)
-                found += measure_quality(spec, name, runs, each.evidence(lane))
+                for counting in ways_of_counting(plan, results, split):
+                    runs = Evaluated(split=split, data=data, reference=reference, artifact=outputs, counting=counting)
+                    found += measure_quality(spec, name, runs, evidence)
+                    found += measure_scores(spec, each.target, runs, evidence, _scored(each.route, step, results))
+                found.append(measure_difference(name, split, reference, outputs, evidence))
     return found
+
+
+def _scored(route: Route, evaluation: str, results: Mapping[str, StepResult]) -> dict[str, Scored]:
+    """What the steps left that scored this run, and the reference's, by metric."""
+    scores = (each for each in route.scores if each.evaluation == evaluation)
+    return {each.metric: (results[each.reference], results[each.artifact]) for each in scores}
 
 
 def measure_timing(
@@ -123,15 +142,23 @@ def measure_timing(
 
 def _not_run(each: Made, splits: Sequence[str]) -> list[Measurement]:
     """Why there is no figure that takes running the artifact."""
-    reason = f"no runtime on this machine executes {each.route.format}"
-    wanted = [("", name) for name in FIGURES] + [(split, name) for split in splits for name in QUALITY_FIGURES]
+    reason = untimed(each.route.format, each.route.runner)
+    on_splits = [(split, name) for split in splits for name in (*QUALITY_FIGURES, *score_figures(each.target, split))]
+    wanted = [*(("", name) for name in FIGURES), *on_splits]
     return _absent(each, reason, wanted)
 
 
 def _not_timed(each: Made) -> list[Measurement]:
     """Why there is no time of an artifact that only an evaluator runs."""
-    reason = f"only a device tells: what runs {each.route.format} here is an evaluator, whose time says nothing"
-    return _absent(each, reason, [("", name) for name in FIGURES])
+    return _absent(each, untimed(each.route.format, each.route.runner), [("", name) for name in FIGURES])
+
+
+def untimed(format: str, runner: Runner | None) -> str:
+    """Why nothing of this format is timed here; empty where it is."""
+    if runner is None:
+        return f"no runtime on this machine executes {format}"
+    told = f"only a device tells: what runs {format} here is an evaluator, whose time says nothing"
+    return told if runner.is_evaluator else ""
 
 
 def _absent(each: Made, reason: str, wanted: Sequence[tuple[str, str]]) -> list[Measurement]:
@@ -144,6 +171,7 @@ def _absent(each: Made, reason: str, wanted: Sequence[tuple[str, str]]) -> list[
 
 def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[str, StepResult]) -> Timed:
     baseline, options = _baseline(spec, plan, each.route, results)
+    limited = {budget.metric for budget in each.target.budgets}
     return Timed(
         target=each.target.name,
         lowered=each.artifact.folder,
@@ -154,6 +182,8 @@ def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[
         time_limit_s=each.target.time_limit_s,
         baseline=baseline,
         baseline_options=options,
+        sustained_s=each.target.sustained_s if "sustained_slowdown" in limited else 0,
+        energy="energy" in limited,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from deployspec.errors import DataFault
-from deployspec.ir.budget import CLASSIFIED
+from deployspec.ir.budget import LABELLED, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,19 +26,24 @@ class NotFinite(ValueError):
 def decide(outputs: Path, task: TaskTable, output: Output) -> np.ndarray:
     """The class index (n,) that each row of the .npy file `outputs` decides for; any column where there are no labels.
 
-    Raises NotFinite, and DataFault when the output's columns do not fit the task's labels.
+    Of several labels a sample, whether each column's is called (n, columns). Raises NotFinite, and DataFault when the
+    output's columns do not fit the task's labels.
     """
-    assert task.task in CLASSIFIED
-    parts = [_decide_rows(rows, task, output) for rows in finite_rows(outputs)]
-    return np.concatenate(parts)
+    assert task.task in LABELLED
+    decide_rows = _call_rows if task.task is Task.MULTILABEL else _decide_rows
+    return np.concatenate([decide_rows(rows, task, output) for rows in finite_rows(outputs)])
 
 
-def top_five_hits(outputs: Path, labels: np.ndarray) -> int:
-    """How many samples have their class among the five largest outputs."""
-    hits, start = 0, 0
+def among_five(outputs: Path, labels: np.ndarray) -> np.ndarray:
+    """For each sample (n,) whether its class is among the five largest outputs, of equal ones the first, as decided."""
+    hits = np.zeros(len(labels), bool)
+    start = 0
     for rows in finite_rows(outputs):
-        best = np.argpartition(-rows, 4, axis=1)[:, :5]
-        hits += int((best == labels[start : start + len(rows), None]).any(axis=1).sum())
+        block = slice(start, start + len(rows))
+        wanted = labels[block, None]
+        own = np.take_along_axis(rows, wanted, axis=1)
+        earlier = np.arange(rows.shape[1]) < wanted
+        hits[block] = ((rows > own) | ((rows == own) & earlier)).sum(axis=1) < 5
         start += len(rows)
     return hits
 
@@ -61,8 +66,21 @@ def _decide_rows(rows: np.ndarray, task: TaskTable, output: Output) -> np.ndarra
         positive = task.labels.index(task.positive or task.labels[1])
         return np.where(_probability(rows, output, positive) >= float(task.threshold), positive, 1 - positive)
     if classes and columns != classes:
-        raise DataFault(f"output '{output.name}' has {columns} values a sample, the task has {classes} labels")
+        raise _misfit(rows, task, output)
     return np.asarray(rows.argmax(axis=1))
+
+
+def _call_rows(rows: np.ndarray, task: TaskTable, output: Output) -> np.ndarray:
+    if task.labels and rows.shape[1] != len(task.labels):
+        raise _misfit(rows, task, output)
+    probabilities = rows if output.kind == "probabilities" else _sigmoid(rows)
+    return probabilities >= float(task.threshold)
+
+
+def _misfit(rows: np.ndarray, task: TaskTable, output: Output) -> DataFault:
+    return DataFault(
+        f"output '{output.name}' has {rows.shape[1]} values a sample, the task has {len(task.labels)} labels"
+    )
 
 
 def _probability(rows: np.ndarray, output: Output, positive: int) -> np.ndarray:

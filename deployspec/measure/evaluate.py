@@ -35,7 +35,7 @@ def evaluate_reference(job: Job) -> dict[str, Any]:
     """
     request = {"artifact": "source", "options": job.source, "tasks": [{"task": "describe"}, *_split_tasks(job)]}
     try:
-        facts = _run(job, request, {"source": job.inputs["model"]} | _split_files(job))
+        facts = together(job, ask(job, request, {"source": job.inputs["model"]} | split_files(job)))
     except ProgramFailed as error:
         raise SourceFault(f"the reference, {job.options['source']}, could not be run: {error}") from error
     _refuse_lost_batch(job, facts.get("samples"))
@@ -49,7 +49,6 @@ def evaluate_artifact(job: Job) -> dict[str, Any]:
     rms (in units of the output's spread), agreement. Raises ContractBroken when what reloads is not what was made.
     """
     lowered = job.inputs["artifact"]
-    artifact = the_artifact(lowered)
     probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(lowered, "input"))}
     runs = _probe_runs(contract.probe_batch(lowered))
     tasks = [
@@ -57,15 +56,37 @@ def evaluate_artifact(job: Job) -> dict[str, Any]:
     ]
     for folder, _ in runs:
         (job.out / folder).mkdir()
-    mode = {"mode": job.options["mode"]} if "mode" in job.options else {}
-    request = {"artifact": artifact.name, "tasks": [*tasks, *_split_tasks(job)]} | contract.call(lowered)
-    request["options"] |= mode
+    facts = together(job, ask_artifact(job, [*tasks, *_split_tasks(job)], probes | split_files(job)))
+    return facts | {"contract": [_hold_contract(job, folder, batch) for folder, batch in runs]}
+
+
+def ask_artifact(job: Job, tasks: list[dict[str, Any]], files: dict[str, Path]) -> list[dict[str, Any]]:
+    """What the artifact's runner says to each task, in its mode, after a line that names its runtime.
+
+    Raises ContractBroken when one failed that may not, or the runner did not finish.
+    """
+    lowered = job.inputs["artifact"]
+    artifact = the_artifact(lowered)
+    request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
+    request["options"] |= {"mode": job.options["mode"]} if "mode" in job.options else {}
     try:
-        facts = _run(job, request, {artifact.name: artifact} | probes | _split_files(job))
+        return ask(job, request, {artifact.name: artifact} | files)
     except ProgramFailed as error:
         raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
-    facts["runtime"] = ", ".join([facts["runtime"], *mode.values()])
-    return facts | {"contract": [_hold_contract(job, folder, batch) for folder, batch in runs]}
+
+
+def together(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The lines as facts; the runtime's name also tells the mode, and what an evaluator does not vouch for."""
+    merged = {key: value for line in lines for key, value in line.items()}
+    facts = {key: value for key, value in merged.items() if key not in ("task", "inputs")}
+    mode = [job.options["mode"]] if "mode" in job.options else []
+    return facts | {"runtime": ", ".join([facts["runtime"], *mode, *_uncovered(facts)])}
+
+
+def _uncovered(facts: dict[str, Any]) -> list[str]:
+    """What an evaluator says of its own operators, as part of the label that its figures bear."""
+    names = facts.pop("uncovered", [])
+    return [f"not covered by conformance: {' '.join(names)}"] if names else []
 
 
 def _probe_runs(most: int) -> list[tuple[str, int]]:
@@ -85,7 +106,8 @@ def _refuse_lost_batch(job: Job, rows: int | None) -> None:
         )
 
 
-def _split_files(job: Job) -> dict[str, Path]:
+def split_files(job: Job) -> dict[str, Path]:
+    """The inputs of the role "data", if there is such a one, by the names that a runner's tasks use."""
     if "data" not in job.inputs:
         return {}
     return {f"data-{i}.npy": job.inputs["data"] / f"{i}.npy" for i in range(len(job.model.inputs))}
@@ -95,19 +117,20 @@ def _split_tasks(job: Job) -> list[dict[str, Any]]:
     if "data" not in job.inputs:
         return []
     (job.out / OUTPUTS_FOLDER).mkdir()
-    return [{"task": "outputs", "inputs": list(_split_files(job)), "out": f"out/{OUTPUTS_FOLDER}"}]
+    return [{"task": "outputs", "inputs": list(split_files(job)), "out": f"out/{OUTPUTS_FOLDER}"}]
 
 
-def _run(job: Job, request: dict[str, Any], files: dict[str, Path]) -> dict[str, Any]:
-    """What the runner's tasks answered, together. Raises ProgramFailed when one failed or the runner did not finish."""
+def ask(job: Job, request: dict[str, Any], files: dict[str, Path]) -> list[dict[str, Any]]:
+    """The lines that the step's runner answers. Raises ProgramFailed when a task failed or the runner did not finish.
+
+    What it writes to `out` is brought to the step's output folder.
+    """
     chosen = job.options["runner"]
     runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name=chosen["family"]))
     program = Program(
         runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=Path("/dev/stderr")
     )
-    lines = _lane().run(program)
-    merged = {key: value for line in lines for key, value in line.items()}
-    return {key: value for key, value in merged.items() if key not in ("task", "inputs")}
+    return _lane().run(program)
 
 
 @cache

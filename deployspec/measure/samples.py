@@ -47,5 +47,6 @@ class SampleStore:
     def _path(self, timed: Timed, machine: Machine) -> Path:
         runtime = [installed(name) for name in timed.runner.toolchain.distributions]
         code = [sha256_file(script) for script in scripts(timed.runner)]
-        key = sha256_json([timed.digest, runtime, code, timed.calls, timed.baseline_options, encode(machine)])
+        how = [timed.calls, timed.rows, timed.baseline_options, timed.sustained_s, timed.energy]
+        key = sha256_json([timed.digest, runtime, code, how, encode(machine)])
         return self.folder / f"{key}.json"

@@ -49,12 +49,16 @@ def structure_of(inspected: Done) -> Structure:
 
 
 def measure_structure(target: str, structure: Structure) -> list[Measurement]:
-    """parameters, macs, sparsity, undelegated_ops (where the format has delegates) and operators."""
+    """parameters, macs, sparsity, undelegated_ops (where the format has delegates), operators and the bytes of weights.
+
+    The bytes of stored parameters are one figure for each stored type, such as `weights.float32`.
+    """
     figures: dict[str, Statistic] = {
         "parameters": Count(value=Decimal(structure.parameters)),
         "macs": _macs(structure),
         "sparsity": _sparsity(structure),
         "operators": Operators(counts=structure.operators),
+        **{f"weights.{stored}": Count(value=Decimal(size)) for stored, size in structure.weight_bytes},
     }
     if structure.undelegated is not None:
         figures["undelegated_ops"] = Count(value=Decimal(sum(count for _, count in structure.undelegated)))

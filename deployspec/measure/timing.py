@@ -12,40 +12,39 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from filelock import FileLock
 
 from deployspec import contract
 from deployspec.digests import sha256_bytes
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, Measurement, NotMeasured, Processes
+from deployspec.ir.evidence import Measurement, NotMeasured
 from deployspec.lanes.program import Lane, Program, ProgramFailed
+from deployspec.measure import processes
+from deployspec.measure.energy import WINDOW_S, energies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from deployspec.ir.evidence import Processes
     from deployspec.ir.plan import Runner
 
 WARM_UP_CALLS: Final = 20
 WARM_UP_S: Final = 0.1
 RATIO_BLOCKS: Final = 50
-CONTENDED_GAP: Final = 0.1
-"""A process that waited for more than this share of its wall time was disturbed by the machine."""
 
-FIGURES: Final = (*CALLS_FOR_PERCENTILE, "latency.max", "load", "first_call", "memory_peak")
-_PERCENTILE: Final = {"latency.p50": 50, "latency.p90": 90, "latency.p95": 95, "latency.p99": 99, "latency.max": 100}
-_NS_PER_MS: Final = 1_000_000
+FIGURES: Final = (*processes.PERCENTILES, "load", "first_call", "cold_start", "memory_peak")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
     """What is timed: an artifact as a lowering left it, its runner, and the baseline of a ratio.
 
-    `digest` is the artifact's; `calls` the warm calls in each process. `baseline` and `baseline_options` are the
-    other artifact (or the source's folder) and how its runner loads it.
+    `digest` is the artifact's; `calls` the warm calls in each process, of the first `rows` rows of the probe each.
+    `baseline` and `baseline_options` are the other artifact (or the source's folder) and how its runner loads it.
+    `sustained_s` is how long each process of a sustained run takes, 0 for none. `energy` asks for that of a call:
+    what the machine's counter tells, or, where it is `metered`, when something else must have counted.
     """
 
     target: str
@@ -55,18 +54,21 @@ class Timed:
     digest: str
     calls: int
     time_limit_s: int
+    rows: int = 1
     baseline: Path | None = None
     baseline_options: dict[str, Any] | None = None
+    sustained_s: int = 0
+    energy: bool = False
+    metered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Raw lines of a timing, as the store keeps them."""
+    """Raw lines of a timing, as the store keeps them: of each task of the runner's, one line a process."""
 
     measured_at: str
     runtime: str
-    time: list[dict[str, Any]]
-    ratio: list[dict[str, Any]]
+    lines: dict[str, list[dict[str, Any]]]
 
     def as_bytes(self) -> bytes:
         """The JSON whose digest the report carries."""
@@ -77,7 +79,7 @@ def time_artifact(
     timed: Timed, lane: Lane, looks: Sequence[int], decided: Callable[[Sequence[Measurement]], bool]
 ) -> tuple[Samples | None, list[Measurement]]:
     """Time one artifact look by look; a run that fails is a NotMeasured with its reason for every figure."""
-    samples = Samples(measured_at=_now(), runtime="", time=[], ratio=[])
+    samples = Samples(measured_at=_now(), runtime="", lines={})
     found: list[Measurement] = []
     try:
         with one_timed_run():
@@ -100,29 +102,31 @@ def one_timed_run() -> FileLock:
 
 def measurements(timed: Timed, lane: Lane, samples: Samples) -> list[Measurement]:
     """Every figure that the samples give, one value per process."""
-    contended = tuple(_contended(each) for each in samples.time)
+    lines = samples.lines
     figures: dict[str, Processes | NotMeasured] = {
-        name: Processes(values=tuple(map(_ms, values)), calls=timed.calls, contended=contended)
-        for name, values in _times_ns(timed.calls, samples.time).items()
+        **processes.times(timed.calls, lines["time"]),
+        "memory_peak": processes.memory(lines["time"]),
     }
-    figures["memory_peak"] = _memory(samples.time)
     if timed.baseline is not None:
-        figures["latency_reduction"] = _reductions(samples.ratio)
+        figures["latency_reduction"] = processes.reductions(lines["ratio"], RATIO_BLOCKS)
+    if timed.sustained_s:
+        figures["sustained_slowdown"] = processes.slowdowns(lines["sustain"])
+    if timed.energy and not timed.metered:
+        figures["energy"] = energies(lines["energy"])
     return [_measurement(timed, lane, name, statistic, samples) for name, statistic in figures.items()]
 
 
 def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: float) -> Samples:
     """Run as many more processes as bring the samples to `look`."""
-    more = look - len(samples.time)
     probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(timed.lowered, "input"))}
-    how = {"inputs": list(probes), "warmup_calls": WARM_UP_CALLS, "warmup_s": WARM_UP_S, "processes": more}
-    tasks = [how | {"task": "time", "calls": timed.calls}]
+    how = {"inputs": list(probes), "rows": timed.rows, "warmup_calls": WARM_UP_CALLS, "warmup_s": WARM_UP_S}
+    more = {"processes": look - len(samples.lines.get("time", ()))}
+    tasks: list[dict[str, Any]] = [how | more | task for task in _tasks(timed)]
     files = {timed.artifact.name: timed.artifact} | probes
     request = {"artifact": timed.artifact.name, "tasks": tasks} | contract.call(timed.lowered)
     if timed.baseline is not None:
         files["baseline"] = timed.baseline
         request |= {"baseline": "baseline", "baseline_options": timed.baseline_options}
-        tasks.append(how | {"task": "ratio", "calls": RATIO_BLOCKS})
     with tempfile.TemporaryDirectory(prefix="deployspec-timing-") as nothing:
         program = Program(
             runner=timed.runner,
@@ -131,44 +135,23 @@ def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: floa
             fetch=Path(nothing),
             time_limit_s=max(1, math.ceil(deadline - time.monotonic())),
         )
-        lines = lane.run(program)
-    return Samples(
-        measured_at=samples.measured_at,
-        runtime=lines[0]["runtime"],
-        time=samples.time + [line for line in lines if line.get("task") == 0],
-        ratio=samples.ratio + [line for line in lines if line.get("task") == 1],
-    )
-
-
-def _times_ns(calls: int, processes: list[dict[str, Any]]) -> dict[str, list[float]]:
-    given = [name for name in _PERCENTILE if calls >= CALLS_FOR_PERCENTILE.get(name, 0)]
-    # Nearest rank: a percentile is a call that happened, never a mixture of two.
-    figures = {
-        name: [float(np.percentile(each["calls_ns"], _PERCENTILE[name], method="inverted_cdf")) for each in processes]
-        for name in given
+        runtime, *told = lane.run(program)
+    lines = {
+        task["task"]: samples.lines.get(task["task"], []) + [line for line in told if line["task"] == number]
+        for number, task in enumerate(tasks)
     }
-    figures["load"] = [each["load_ns"] for each in processes]
-    figures["first_call"] = [each["first_call_ns"] for each in processes]
-    return figures
+    return Samples(measured_at=samples.measured_at, runtime=runtime["runtime"], lines=lines)
 
 
-def _memory(processes: list[dict[str, Any]]) -> Processes | NotMeasured:
-    peaks = [each["memory_peak_bytes"] for each in processes]
-    if None in peaks:
-        return NotMeasured(reason="this system does not tell a process its peak memory")
-    return Processes(values=tuple(map(Decimal, peaks)), calls=1)
-
-
-def _reductions(processes: list[dict[str, Any]]) -> Processes:
-    """1 - the median of a process's paired ratios, one value per process."""
-    blocks = [np.asarray(each["blocks_ns"], np.float64) for each in processes]
-    values = tuple(_decimal(1 - float(np.median(each[:, 0] / each[:, 1]))) for each in blocks)
-    return Processes(values=values, calls=RATIO_BLOCKS, contended=tuple(map(_contended, processes)))
-
-
-def _contended(process: dict[str, Any]) -> bool:
-    wall: float = process["wall_s"]
-    return wall > 0 and (wall - process["cpu_s"]) / wall > CONTENDED_GAP
+def _tasks(timed: Timed) -> Iterator[dict[str, Any]]:
+    """What processes are for, as `deployspec.runners.stopwatch` and `deployspec.runners.joules` call it."""
+    yield {"task": "time", "calls": timed.calls}
+    if timed.baseline is not None:
+        yield {"task": "ratio", "calls": RATIO_BLOCKS}
+    if timed.sustained_s:
+        yield {"task": "sustain", "seconds": timed.sustained_s}
+    if timed.energy:
+        yield {"task": "energy", "seconds": WINDOW_S, "metered": timed.metered}
 
 
 def _measurement(
@@ -186,20 +169,12 @@ def _measurement(
 
 
 def _not_measured(timed: Timed, lane: Lane, reason: str) -> list[Measurement]:
-    names = [*FIGURES, *(["latency_reduction"] if timed.baseline else [])]
+    asked = {"latency_reduction": timed.baseline, "sustained_slowdown": timed.sustained_s, "energy": timed.energy}
+    names = [*FIGURES, *(name for name, wanted in asked.items() if wanted)]
     return [
         Measurement(target=timed.target, name=name, statistic=NotMeasured(reason=reason), evidence=lane.evidence)
         for name in names
     ]
-
-
-def _ms(nanoseconds: float) -> Decimal:
-    return _decimal(nanoseconds / _NS_PER_MS)
-
-
-def _decimal(value: float) -> Decimal:
-    """Six decimals: a nanosecond of a millisecond, a millionth of a share."""
-    return Decimal(f"{value:.6f}")
 
 
 def _now() -> str:

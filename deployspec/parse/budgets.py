@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, EvidenceKind, Keys, Method, Task
+from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, Keys, Task, own_kind
 from deployspec.parse.shape import describe
 from deployspec.units import UNITS, Bound, Dimension, QuantityError, parse_bound
 
@@ -52,24 +52,9 @@ def kinds_with(metrics: Mapping[str, Metric]) -> dict[str, BudgetKind]:
     for name, metric in metrics.items():
         ceiling = metric.better == "lower"
         change = f"{name}_{'rise' if ceiling else 'drop'}"
-        kinds[name] = _own(name, f"{metric.aggregate} of {metric.source}", ceiling=ceiling)
-        kinds[change] = _own(change, f"{name} against the reference's, paired", ceiling=True)
+        kinds[name] = own_kind(name, name, f"{metric.aggregate} of {metric.source}", ceiling=ceiling)
+        kinds[change] = own_kind(change, name, f"{name} against the reference's, paired", ceiling=True)
     return kinds | BUDGETS
-
-
-def _own(name: str, meaning: str, *, ceiling: bool) -> BudgetKind:
-    return BudgetKind(
-        name=name,
-        dimension=Dimension.NUMBER,
-        ceiling=ceiling,
-        kind=EvidenceKind.QUALITY,
-        method=Method.RESAMPLED,
-        measured_from=name,
-        meaning=meaning,
-        needs_split=True,
-        needs_labels=True,
-        measured=False,
-    )
 
 
 def read_limits(
@@ -155,10 +140,12 @@ def _implausible(kind: BudgetKind, bound: Bound) -> str:
         return f"'{kind.name}' is better when {'smaller: write < or <=' if kind.ceiling else 'larger: write > or >='}"
     if kind.dimension is Dimension.SHARE and (bound.limit > 1 or (bound.limit == 1 and bound.comparator.value == ">")):
         return "a share beyond 100 % can never be reached"
-    signed = kind.dimension in (Dimension.DROP, Dimension.CHANGE, Dimension.NUMBER) or kind.name.endswith("_reduction")
-    if bound.limit < 0 and not signed:
+    if bound.limit < 0 and not (kind.dimension in _SIGNED or kind.name.endswith("_reduction")):
         return f"'{kind.name}' is never negative"
     return ""
+
+
+_SIGNED: Final = frozenset({Dimension.DROP, Dimension.CHANGE, Dimension.RISE, Dimension.NUMBER})
 
 
 def _units(kind: BudgetKind) -> list[str]:
@@ -172,6 +159,7 @@ _EXAMPLES: Final[dict[Dimension, str]] = {
     Dimension.SHARE: "90 %",
     Dimension.DROP: "2 pp",
     Dimension.CHANGE: "1 pp",
+    Dimension.RISE: "5 %",
     Dimension.COUNT: "0",
     Dimension.NUMBER: "0.2",
 }

@@ -26,6 +26,7 @@ class EvidenceTable:
     memory: TimedClass | None = None
     energy: TimedClass | None = None
     accept: Literal["signed", "claimed"] | None = None
+    churn_noise: Text | None = None
     min_support: Annotated[int, Constraint(ge=1)] | None = None
     seed: Annotated[int, Constraint(ge=0, le=2**32 - 1)] = 0  # what every framework takes as a seed
 
@@ -62,6 +63,7 @@ class TargetTable:
     format: Text
     device: Text | None = None
     time_limit: Text | None = None
+    sustained: Text | None = None
     passes: tuple[dict[str, Any], ...] = ()
     budgets: dict[str, Any] = field(default_factory=dict)
 

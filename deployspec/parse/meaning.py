@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import ANY_TASK, BUDGETS, LABELLED, Task
-from deployspec.ir.spec import SourceKind
+from deployspec.ir.budget import ANY_TASK, BUDGETS, CHANGES, LABELLED, Task
+from deployspec.ir.spec import UNJUDGED_SPLITS, SourceKind
 from deployspec.parse import budgets, paths
 from deployspec.sources.names import functions, top_level_names
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Data, Input, Metric, Model, TaskTable
     from deployspec.parse.document import Document
     from deployspec.parse.faults import Faults
-
-OTHER_SPLITS: Final = ("train", "calibration", "tuning")
-"""The splits that a test split can leak from."""
 
 _METRIC: Final = re.compile(r"[a-z][a-z0-9_]*")
 _CALLABLE: Final = re.compile(r"[A-Za-z_]\w*")
@@ -110,7 +107,7 @@ def _check_binary(task: TaskTable, faults: Faults) -> None:
 
 def check_metrics(metrics: dict[str, Metric], faults: Faults) -> None:
     """Metrics of a spec's own: names that budgets can carry, and callables."""
-    derived = {f"{name}_{change}" for name in metrics for change in ("rise", "drop")}
+    derived = {f"{name}_{change}" for name in metrics for change in CHANGES}
     for name, metric in metrics.items():
         here: KeyPath = ("metrics", name)
         if name in BUDGETS or name == budgets.FIELD:
@@ -245,7 +242,7 @@ def _unfed(limit: budgets.Limit, data: Data) -> str:
         return f"{split} = …"
     if limit.kind.name == "drift_psi" and not {"test", "field"} <= given.keys():
         return "test = … and field = …"
-    if limit.kind.name in ("leakage", "near_duplicates") and given.keys().isdisjoint(OTHER_SPLITS):
+    if limit.kind.name in ("leakage", "near_duplicates") and given.keys().isdisjoint(UNJUDGED_SPLITS):
         return "train, calibration or tuning"
     return ""
 

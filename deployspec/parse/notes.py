@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployspec.diagnostics import At, Diagnostic, KeyPath, Severity
-from deployspec.ir.budget import BUDGETS, Task
 from deployspec.ir.evidence import EvidenceClass
 from deployspec.ir.spec import SourceKind
 from deployspec.parse import meaning, paths
@@ -56,25 +55,19 @@ def _no_weights(spec: Spec) -> Iterator[Diagnostic]:
 
 def _not_measured(spec: Spec) -> Iterator[Diagnostic]:
     """Budgets that will be judged `not_measured`: no program measures them yet, or no device is reached."""
-    multilabel = spec.task is not None and spec.task.task is Task.MULTILABEL
-    for target, others, names in _alike(spec, lambda _, budget: not _is_measured(budget, multilabel=multilabel)):
+    for target, others, names in _alike(spec, lambda _, budget: not budget.measured):
         message = f"target '{target.name}'{others}: {names} cannot be measured in this version"
         help = "judged not_measured, which does not release: leave out or waive"
         yield _note(spec, "not-measured", message, ("targets", target.name), help, At.KEY)
     for target, others, names in _alike(spec, _asks_for_device):
         message = f"target '{target.name}'{others}: {names} must come from a device, and this version reaches none"
         path: KeyPath = ("targets", target.name, "device") if target.device else ("targets", target.name)
-        help = 'for figures of this machine, ask for "host" in [evidence]'
+        help = 'hand in what it measured (--evidence), or ask for "host" in [evidence]'
         yield _note(spec, "not-measured", message, path, help, At.KEY)
 
 
-def _is_measured(budget: Budget, *, multilabel: bool) -> bool:
-    """Of labels, this version measures one a sample only."""
-    return budget.measured and not (multilabel and BUDGETS[budget.metric].needs_labels)
-
-
 def _asks_for_device(target: Target, budget: Budget) -> bool:
-    return budget.measured and target.rules.least.get(BUDGETS[budget.metric].kind) is EvidenceClass.DEVICE
+    return budget.measured and target.rules.least.get(budget.row.kind) is EvidenceClass.DEVICE
 
 
 def _alike(spec: Spec, lacks: Callable[[Target, Budget], bool]) -> Iterator[tuple[Target, str, str]]:

@@ -12,7 +12,7 @@ from deployspec.errors import SpecFaults
 from deployspec.ir.spec import PolicyUse, Text
 from deployspec.parse import budgets, paths, shape, toml
 from deployspec.parse.document import VERSION, EvidenceTable
-from deployspec.parse.rules import check_confidence
+from deployspec.parse.rules import check_churn_noise, check_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +87,8 @@ def _read(name: str, file: Path, path: KeyPath, kinds: Mapping[str, BudgetKind],
             "unknown-version", f"version {document.deployspec} is not known", ("deployspec",), f"known: {VERSION}"
         )
     check_confidence(document.evidence, inside)
+    if not check_churn_noise(document.evidence, inside):
+        return None
     limits = budgets.read_limits(document.budgets, ("budgets",), kinds, inside)
     return Policy(
         use=PolicyUse(name, sha256_bytes(data)),

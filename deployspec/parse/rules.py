@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from deployspec.ir.budget import EvidenceKind
 from deployspec.ir.rules import EvidenceClass, Rules
+from deployspec.units import QuantityError, parse_share
 
 if TYPE_CHECKING:
     from deployspec.parse.document import EvidenceTable
     from deployspec.parse.faults import Faults
 
 DEFAULT_CONFIDENCE: Final = Decimal("0.95")
+DEFAULT_CHURN_NOISE: Final = Decimal("0.01")
 TIMED: Final = (EvidenceKind.LATENCY, EvidenceKind.MEMORY, EvidenceKind.ENERGY)
 CHOSEN: Final = (EvidenceKind.QUALITY, *TIMED)
 """The kinds whose least class a spec may name; what is read from the artifact's bytes is always static."""
@@ -45,6 +47,7 @@ def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Fa
             | {kind.value: _least(kind, spec, policies, reach) for kind in CHOSEN},
             min_support=support,
             seed=spec.seed,
+            accept_claimed=spec.accept == "claimed",
         )
         for reach in itertools.starmap(Reach, itertools.product((False, True), repeat=2))
     }
@@ -77,6 +80,30 @@ def check_confidence(table: EvidenceTable, faults: Faults) -> bool:
 def _strength(confidence: Literal["point"] | Decimal) -> Decimal:
     """The confidence as a number; the bare estimate claims none."""
     return confidence if isinstance(confidence, Decimal) else Decimal(0)
+
+
+def churn_noise(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> Decimal:
+    """The noise that `churn` adds, as a share of the inputs' spread: at least what the policies demand."""
+    demanded = max((_noise(each) or Decimal(0) for each in policies), default=Decimal(0))
+    own = _noise(spec) if check_churn_noise(spec, faults) else None
+    if own is not None and own < demanded:
+        message = f"the policy demands a churn_noise of {(100 * demanded).normalize():f} %"
+        faults.at_value("loosens-policy", message, ("evidence", "churn_noise"), HELP)
+    return own or demanded or DEFAULT_CHURN_NOISE
+
+
+def check_churn_noise(table: EvidenceTable, faults: Faults) -> bool:
+    """Whether a churn_noise that is given can be read."""
+    try:
+        _noise(table)
+    except QuantityError as error:
+        faults.at_value("bad-share", str(error), ("evidence", "churn_noise"), 'e.g. "1 %"')
+        return False
+    return True
+
+
+def _noise(table: EvidenceTable) -> Decimal | None:
+    return None if table.churn_noise is None else parse_share(table.churn_noise)
 
 
 def _min_support(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> int:

@@ -165,7 +165,8 @@ def _by_name(family: Family, key: str, common: dict[str, Any]) -> dict[str, Any]
 
 def _budgets() -> dict[str, Any]:
     """The table of budgets; other names are those of a spec's own metrics."""
-    own = {"anyOf": [_ref(_limit_name(Dimension.NUMBER, ceiling=each)) for each in (True, False)]}
+    figure, change = _limit_name(Dimension.NUMBER, ceiling=False), _limit_name(Dimension.RISE, ceiling=True)
+    own = {"anyOf": [_ref(change), _ref(figure)]}
     rows = {name: _budget(kind) for name, kind in BUDGETS.items()}
     on_split = {name: rows[name] for name, kind in BUDGETS.items() if kind.needs_split}
     field = {"type": "object", "properties": on_split, "additionalProperties": own}
@@ -204,8 +205,9 @@ def _banded(limit: dict[str, Any]) -> dict[str, Any]:
 
 def _pattern(dimension: Dimension, *, ceiling: bool) -> str:
     """What `units.parse_bound` reads."""
-    units = "|".join(unit for unit in UNITS[dimension] if unit)
-    return rf"^\s*{'<' if ceiling else '>'}=?\s*-?\d{{1,30}}(\.\d{{1,30}})?\s*{f'({units})' if units else ''}\s*$"
+    named = "|".join(unit for unit in UNITS[dimension] if unit)
+    units = f"({named}){'?' if '' in UNITS[dimension] else ''}" if named else ""
+    return rf"^\s*{'<' if ceiling else '>'}=?\s*-?\d{{1,30}}(\.\d{{1,30}})?\s*{units}\s*$"
 
 
 def _ref(name: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ faults of meaning are found in the same run.
 from __future__ import annotations
 
 import dataclasses
-import re
 import types
 import typing
 from datetime import date, datetime, time
@@ -160,26 +159,10 @@ def _read_choice(choices: tuple[str, ...], raw: Any, path: KeyPath, faults: Faul
 def _read_constrained(hint: Any, raw: Any, path: KeyPath, faults: Faults) -> Any:
     inner, *constraints = typing.get_args(hint)
     value = _read(inner, raw, path, faults)
-    broken = [_breach(each, value) for each in constraints if isinstance(each, Constraint) and value is not _ABSENT]
+    broken = [each.breach(value) for each in constraints if isinstance(each, Constraint) and value is not _ABSENT]
     for message in filter(None, broken):
         faults.at_value("illegal-value", message, path)
     return _ABSENT if any(broken) else value
-
-
-def _breach(constraint: Constraint, value: Any) -> str:
-    if constraint.min_length is not None and len(value) < constraint.min_length:
-        return "this must not be empty"
-    if constraint.ge is not None and value < constraint.ge:
-        return f"this must be at least {constraint.ge}"
-    if constraint.le is not None and value > constraint.le:
-        return f"this must be at most {constraint.le}"
-    if constraint.gt is not None and value <= constraint.gt:
-        return f"this must be more than {constraint.gt}"
-    if constraint.lt is not None and value >= constraint.lt:
-        return f"this must be less than {constraint.lt}"
-    if constraint.pattern is not None and re.fullmatch(constraint.pattern, value) is None:
-        return f"this must match {constraint.pattern}"
-    return ""
 
 
 def _fits(hint: Any, raw: Any) -> bool:

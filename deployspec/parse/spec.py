@@ -16,6 +16,7 @@ from deployspec.registry import Family
 from deployspec.units import QuantityError, parse_duration_s
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
     from deployspec.ir.budget import Budget
@@ -58,6 +59,7 @@ def parse_spec(path: Path) -> Spec:
         waivers=_waivers(document),
         policies=tuple(each.use for each in shared.policies),
         valid_s=valid_s,
+        churn_noise=shared.churn_noise,
     )
 
 
@@ -93,6 +95,7 @@ class _Shared:
     policies: tuple[policy.Policy, ...]
     floor: policy.Expanded
     rules: dict[rules.Reach, Rules]
+    churn_noise: Decimal
     faults: Faults
 
     @cached_property
@@ -131,6 +134,7 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
         limits=_read_limits(document.budgets, ("budgets",), kinds, document, faults),
         policies=policies,
         floor=policy.floor(tuple(demanded), faults),
+        churn_noise=rules.churn_noise(document.evidence, tuple(each.evidence for each in policies), faults),
         rules=rules.resolve(document.evidence, tuple(each.evidence for each in policies), faults),
         faults=faults,
     )
@@ -187,6 +191,8 @@ def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults
     for place, hook in targets.hook_places(passes, path):
         meaning.check_code(hook, shared.folder, shared.root, place, faults)
     limit_s = targets.time_limit_s(table.time_limit, path, faults)
+    run = any(budget.metric == "sustained_slowdown" for budget in resolved)
+    run_s = targets.sustained_s(table.sustained, limit_s, path, faults, wanted=run)
     plugin = targets.read_plugin(Family.TARGETS, table.format, options, path, "format", faults)
     if plugin is None:
         return None
@@ -201,6 +207,7 @@ def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults
         options=targets.given(plugin, options),
         device=table.device,
         time_limit_s=limit_s,
+        sustained_s=run_s,
     )
     return _Found(target=target, asked=asked)
 

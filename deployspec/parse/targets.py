@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from deployspec.parse.faults import Faults
 
 DEFAULT_TIME_LIMIT_S: Final = 1800
+DEFAULT_SUSTAINED_S: Final = 120
+SUSTAINED_RUNS: Final = 6
+"""The fewest processes that prove anything of a sustained run."""
+
 MAX_TIME_LIMIT_D: Final = 14
 """poll(2) waits for 24 days at most."""
 
@@ -68,6 +72,22 @@ def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
         message = f"a step is waited for {MAX_TIME_LIMIT_D} d at most"
         faults.at_value("bad-duration", message, (*path, "time_limit"), 'e.g. "30 min"')
     return limit_s
+
+
+def sustained_s(text: str | None, limit_s: int, path: KeyPath, faults: Faults, *, wanted: bool) -> int:
+    """How long each process of a sustained run calls. Where one is `wanted`, all of them must fit the time limit."""
+    try:
+        each_s = DEFAULT_SUSTAINED_S if text is None else parse_duration_s(text)
+    except QuantityError as error:
+        faults.at_value("bad-duration", str(error), (*path, "sustained"), 'e.g. "2 min"')
+        return DEFAULT_SUSTAINED_S
+    if wanted and (whole_s := 2 * SUSTAINED_RUNS * each_s) > limit_s:
+        message = f"{SUSTAINED_RUNS} sustained runs of {each_s:,} s, each after a rest as long, take {whole_s:,} s"
+        help = (
+            f'the time_limit is {limit_s:,} s: lengthen it, or shorten the runs, e.g. sustained = "{max(1, limit_s // 12)} s"'
+        )
+        faults.add("bad-duration", message, path if text is None else (*path, "sustained"), help=help)
+    return each_s
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 Form: `{"deployspecPlan": 1, "model", "steps": [{"id", "action", "takes": {role: id}, "gives", "options",
 "toolchain", "targets"}], "targets": [{"name", "format", "steps", "artifact", "structure", "evaluations", "baseline",
-"notes"}], "references": {split: step}, "decidable": {target: […]}}`. Keys are only ever added within one number.
+"scores", "watches", "noisy", "notes"}], "references": {split: step}, "noisyReferences": {split: step}, "hygiene":
+{split: step}, "nearDuplicates": {split: step}, "drift": step, "decidable": {target: […]}}`. Keys are only ever added
+within one number.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ def as_json(spec: Spec, plan: Plan, decidable: Mapping[str, Any]) -> dict[str, A
         "steps": [_step(step) for step in plan.steps],
         "targets": [_route(route) for route in plan.routes],
         "references": dict(plan.references),
+        "noisyReferences": dict(plan.noisy_references),
+        "hygiene": dict(plan.hygiene),
+        "nearDuplicates": dict(plan.near_duplicates),
+        "drift": plan.drift,
         "decidable": dict(decidable),
     }
 
@@ -51,5 +57,8 @@ def _route(route: Route) -> dict[str, Any]:
         "structure": route.structure,
         "evaluations": dict(route.evaluations),
         "baseline": route.baseline,
+        "scores": [{"metric": each.metric, "of": each.evaluation, "step": each.artifact} for each in route.scores],
+        "watches": list(route.watches),
+        "noisy": dict(route.noisy),
         "notes": list(route.notes),
     }

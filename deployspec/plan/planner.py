@@ -7,7 +7,6 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec import registry
-from deployspec.ir.budget import BUDGETS
 from deployspec.ir.plan import (
     DATASET,
     OUTPUTS,
@@ -20,10 +19,12 @@ from deployspec.ir.plan import (
     Plan,
     Route,
     Runner,
+    Scored,
     Step,
     Toolchain,
 )
 from deployspec.ir.spec import SourceKind
+from deployspec.plan import hygiene, scoring, trials
 from deployspec.routes import find_route
 
 if TYPE_CHECKING:
@@ -57,7 +58,20 @@ def make_plan(spec: Spec) -> Plan:
     weighed = [""] if _asks_for(SIZE_REDUCTION, spec.targets) else []
     references = tuple((split, graph.reference(split)) for split in graph.judged_splits or weighed)
     routes = tuple(_route(graph, target) for target in spec.targets)
-    return Plan(steps=graph.steps(), routes=routes, references=references)
+    near = tuple((split, graph.near_duplicates(split)) for split in hygiene.searched_splits(spec))
+    shared = tuple((split, graph.leaks(split)) for split in graph.judged_splits if len(spec.data.splits()) > 1)
+    noisy = dict.fromkeys(split for route in routes for split, _ in route.noisy)
+    noisy_references = tuple((split, graph.reference(f"{split}{trials.NOISY}")) for split in noisy)
+    drift = graph.drift() if len(graph.judged_splits) == len(JUDGED_SPLITS) else None
+    return Plan(
+        steps=graph.steps(),
+        routes=routes,
+        references=references,
+        noisy_references=noisy_references,
+        hygiene=shared,
+        near_duplicates=near,
+        drift=drift,
+    )
 
 
 def _route(graph: _Graph, target: Target) -> Route:
@@ -79,7 +93,10 @@ def _route(graph: _Graph, target: Target) -> Route:
         runner=runner,
         evaluations=evaluations,
         baseline=baseline,
-        notes=_notes(plugin, passes, runner),
+        scores=_scores(graph, target, evaluations),
+        notes=_notes(plugin, passes, chain, runner),
+        watches=graph.watches(target, made[-1], runner) if runner else (),
+        noisy=_noisy(graph, target, made[-1], chain[-1], runner) if runner else (),
     )
 
 
@@ -89,10 +106,11 @@ def _held(edge: Lowering, passes: Sequence[Pass]) -> Lowering:
     return dataclasses.replace(edge, tolerance=stated[0]) if stated else edge
 
 
-def _notes(plugin: Any, passes: Sequence[Any], runner: Runner | None) -> tuple[str, ...]:
-    """What its makers say of the format, what to know of the passes, and what cannot be had of it here."""
+def _notes(plugin: Any, passes: Sequence[Any], chain: Sequence[Lowering], runner: Runner | None) -> tuple[str, ...]:
+    """What its makers say of the format, what to know of the passes and steps, and what cannot be had of it here."""
     unrun = "" if runner else f"nothing here executes {plugin.form}: what takes running it is not measured"
-    return tuple(note for note in (plugin.remark, *(each.remark for each in passes), unrun) if note)
+    said = (plugin.remark, *(each.remark for each in (*passes, *chain)), unrun)
+    return tuple(note for note in said if note)
 
 
 def _checks(
@@ -112,6 +130,31 @@ def _checks(
     files = [(step, edge) for step, edge in zip(made, chain, strict=True) if edge.gives == chain[-1].gives]
     unevaluated = files[: -1 if splits else None]
     return [graph.check(target, step, lowering, runner) for step, lowering in unevaluated], evaluations
+
+
+def _scores(graph: _Graph, target: Target, evaluations: Sequence[tuple[str, str]]) -> tuple[Scored, ...]:
+    """The steps that score each run of a split, and the reference's, by the metrics that budgets name."""
+    return tuple(
+        Scored(
+            metric=metric,
+            evaluation=evaluation,
+            reference=graph.score(metric, split, graph.reference(split)),
+            artifact=graph.score(metric, split, evaluation, target),
+        )
+        for split, evaluation in evaluations
+        for metric in scoring.metrics_of(target, split)
+    )
+
+
+def _noisy(
+    graph: _Graph, target: Target, artifact: str, lowering: Lowering, runner: Runner
+) -> tuple[tuple[str, str], ...]:
+    """The steps that run a split with noise, in each mode, where a budget asks."""
+    return tuple(
+        (split, graph.check(target, artifact, lowering, runner, f"{split}{trials.NOISY}", mode))
+        for split in trials.noisy_splits(graph.spec, target)
+        for mode in runner.modes or ("",)
+    )
 
 
 def _baseline(graph: _Graph, target: Target, form: Form, lowerings: Sequence[Lowering], runner: Runner) -> str | None:
@@ -134,19 +177,23 @@ class _Graph:
     """The steps so far, in an order in which they can run; equal work is one step."""
 
     def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+        self.spec = spec
         self._steps: dict[str, Step] = {}
         self._splits = spec.data.splits()
         self._need_labels = {budget.split for target in spec.targets for budget in target.budgets if _counts(budget)}
         self.start = SOURCE_FORMS[spec.model.kind]
+        self._eager = KERAS if spec.model.kind in KERAS_SOURCES else EAGER
         self.judged_splits = [split for split in JUDGED_SPLITS if split in self._splits]
 
     def steps(self) -> tuple[Step, ...]:
         return tuple(self._steps.values())
 
-    def data(self, split: str, target: str = "") -> str:
-        """The step that prepares a split."""
-        task = self._spec.task
+    def data(self, split: str, target: str = "", *, digests_only: bool = False) -> str:
+        """The step that prepares a split, or no more of it than what tells its samples apart."""
+        if split.endswith(trials.NOISY):
+            calm = split.removesuffix(trials.NOISY)
+            return self._add(trials.noise(calm, self.data(calm, target), self.spec, DATA_TOOLCHAIN))
+        task = self.spec.task
         value = self._splits[split]
         options = {
             "split": split,
@@ -157,13 +204,13 @@ class _Graph:
         }
         return self._add(
             Step(
-                id=f"data.{split}",
+                id=f"digests.{split}" if digests_only else f"data.{split}",
                 action=Action.PREPARE,
                 takes=(("data", f"data:{split}"),),
                 gives=DATASET,
                 function="deployspec.sources.dataset:prepare",
                 toolchain=DATA_TOOLCHAIN,
-                options=options,
+                options=options | ({"digests_only": True} if digests_only else {}),
                 targets=(target,) if target else (),
                 volatile=isinstance(value, str) and ":" in value,
             )
@@ -171,8 +218,7 @@ class _Graph:
 
     def reference(self, split: str) -> str:
         """The step that runs the source itself, eagerly, over a split; without one it is only weighed."""
-        model = self._spec.model
-        runner = KERAS if model.kind in KERAS_SOURCES else EAGER
+        model, runner = self.spec.model, self._eager
         data = (("data", self.data(split)),) if split else ()
         return self._add(
             Step(
@@ -186,6 +232,28 @@ class _Graph:
                 cost_s=4.0,
             )
         )
+
+    def score(self, metric: str, split: str, outputs: str, target: Target | None = None) -> str:
+        """The step that scores a run of a split, the reference's where there is no target."""
+        return self._add(scoring.score(self.spec, metric, outputs, self.data(split), target))
+
+    def leaks(self, split: str) -> str:
+        """The step that looks for a judged split's samples in the others; planned last, to use what is prepared."""
+        others = [(other, self._digests(other)) for other in self._splits if other != split]
+        return self._add(hygiene.leaks(split, self.data(split), others))
+
+    def near_duplicates(self, split: str) -> str:
+        """The step that looks for samples much like those of a judged split in the splits that are not judged."""
+        others = [(other, self.data(other)) for other in hygiene.unjudged_splits(self.spec)]
+        return self._add(hygiene.near_duplicates(split, self.data(split), others))
+
+    def drift(self) -> str:
+        """The step that compares the inputs of the test and the field split."""
+        return self._add(hygiene.drift(self.data("test"), self.data("field")))
+
+    def _digests(self, split: str) -> str:
+        """The step whose output tells the samples of a split apart."""
+        return self.data(split, digests_only=f"data.{split}" not in self._steps)
 
     def convert(self, target: Target, chain: Sequence[Lowering]) -> list[str]:
         """The steps of a route, each taking what the one before gave."""
@@ -255,6 +323,21 @@ class _Graph:
             )
         )
 
+    def watches(self, target: Target, artifact: str, runner: Runner) -> tuple[str, ...]:
+        """The steps that find out whether an artifact is stable, one for each mode, where a budget asks."""
+        if not _asks_for(trials.STABLE, [target]):
+            return ()
+        splits = [(split, self.data(split, target.name)) for split in trials.range_splits(self.spec)]
+        cases = self._add(trials.cases(splits, DATA_TOOLCHAIN))
+        options = {"runner": _runner_options(self._eager)}
+        reference = self._add(trials.reference_watch(cases, _on_lane(self._eager), options))
+        modes = [{"mode": mode} for mode in runner.modes] or [{}]
+        options = {"runner": _runner_options(runner)}
+        return tuple(
+            self._add(trials.watch(target, artifact, cases, reference, _on_lane(runner), options | mode))
+            for mode in modes
+        )
+
     def _add(self, wanted: Step) -> str:
         """Share an equal step, or insert `wanted`, numbered where another step has its name."""
         for number in itertools.count(1):
@@ -270,9 +353,8 @@ class _Graph:
 
 
 def _counts(budget: Budget) -> bool:
-    """Whether it compares decisions with y."""
-    kind = BUDGETS.get(budget.metric)
-    return kind is not None and kind.needs_labels
+    """Whether it compares outputs with y."""
+    return budget.row.needs_labels
 
 
 def _same_work(one: Step, other: Step) -> bool:

@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deployspec import __version__
 from deployspec.digests import sha256_path
 from deployspec.errors import DigestMismatch
 from deployspec.ir.artifact import Done, Failed
-from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
+from deployspec.ir.plan import Plan
+from deployspec.ir.report import Digest, Import, Report, StepRecord, TargetReport, write_time
 from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Machine, Measurement
-    from deployspec.ir.plan import Plan, Route, Step
+    from deployspec.ir.plan import Route, Step
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Result, Verdict
     from deployspec.sources.identity import Origin
 
+NOTHING_BUILT: Final = Plan(steps=(), routes=())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What the stages before the report gave."""
+    """What the stages before the report gave; without a plan nothing was built, and others' evidence was judged."""
 
     spec: Spec
-    plan: Plan
-    origins: Mapping[str, Origin]
-    results: Mapping[str, StepResult]
+    targets: tuple[TargetReport, ...]
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
     result: Result
     remarks: tuple[str, ...]
     machine: Machine
     checked_at: datetime
+    imports: tuple[Import, ...] = ()
+    plan: Plan = NOTHING_BUILT
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    results: Mapping[str, StepResult] = field(default_factory=dict)
 
 
 def compose(found: Findings) -> Report:
-    """The report of a run. The artifacts' digests are taken from their bytes in the store, now.
-
-    Raises DigestMismatch when these are no longer what was run.
-    """
+    """The report of a run."""
     spec = found.spec
     expires = found.checked_at + timedelta(seconds=spec.valid_s) if spec.valid_s else None
     return Report(
@@ -61,9 +63,7 @@ def compose(found: Findings) -> Report:
             for name, digest in origin.files
         ),
         policies=tuple(Digest(name=use.name, sha256=use.sha256) for use in spec.policies),
-        targets=tuple(
-            _target(target, route, found.results) for target, route in zip(spec.targets, found.plan.routes, strict=True)
-        ),
+        targets=found.targets,
         measurements=found.measurements,
         verdicts=found.verdicts,
         waivers=spec.waivers,
@@ -74,25 +74,58 @@ def compose(found: Findings) -> Report:
         checked_at=write_time(found.checked_at),
         expires_at=write_time(expires) if expires else "",
         left_out=spec.left_out,
+        imports=found.imports,
     )
+
+
+def built_targets(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> tuple[TargetReport, ...]:
+    """The targets as they were built. The artifacts' digests are taken from their bytes in the store, now.
+
+    Raises DigestMismatch when these are no longer what was run.
+    """
+    pairs = zip(spec.targets, plan.routes, strict=True)
+    return tuple(_built(target, route, results) for target, route in pairs)
+
+
+def judged_targets(spec: Spec, imports: Sequence[Import]) -> tuple[TargetReport, ...]:
+    """The targets with the artifacts that evidence names: nothing was built."""
+    named = {each.target: each for each in imports}
+    return tuple(_judged(each, named.get(each.name)) for each in spec.targets)
 
 
 def _sources(origins: Mapping[str, Origin]) -> dict[str, str]:
     """The model's files, its weights first, then those of the hooks, each once."""
+    model = origins["model"].files if "model" in origins else ()
     hooks = (origin.files for origin in origins.values() if origin.id.startswith("hook:"))
-    return dict(origins["model"].files) | {name: digest for files in hooks for name, digest in files}
+    return dict(model) | {name: digest for files in hooks for name, digest in files}
 
 
-def _target(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
+def _built(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
     artifact, failures = results[route.artifact], failures_of(route, results)
+    return replace(
+        _promised(target),
+        steps=route.steps,
+        artifact=_digest(artifact) if isinstance(artifact, Done) and not failures else None,
+        folder=isinstance(artifact, Done) and artifact.artifact.is_dir(),
+        failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
+    )
+
+
+def _judged(target: Target, run: Import | None) -> TargetReport:
+    if run is None:
+        return replace(_promised(target), failure="nothing is built here, and no evidence was handed in for it")
+    return replace(_promised(target), artifact=run.artifact, folder=run.folder)
+
+
+def _promised(target: Target) -> TargetReport:
+    """What the spec says of it, before anything is known of its artifact."""
     return TargetReport(
         name=target.name,
         format=target.format,
         budgets=target.budgets,
         rules=target.rules,
-        steps=route.steps,
-        artifact=_digest(artifact) if isinstance(artifact, Done) and not failures else None,
-        failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
+        steps=(),
+        device=target.device or "",
     )
 
 

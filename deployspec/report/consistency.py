@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from deployspec.ir.budget import BUDGETS, Budget, EvidenceKind
+from deployspec.ir.budget import BUDGETS, CHANGES, Budget, EvidenceKind
 from deployspec.ir.evidence import (
     CALLS_FOR_PERCENTILE,
+    Aggregate,
+    Churn,
     Classified,
     Count,
+    Drift,
     EvidenceClass,
+    Multilabel,
     NotMeasured,
-    Operators,
     Processes,
-    Reduction,
+    Scores,
     Share,
+    Stability,
     Statistic,
 )
+from deployspec.report.possible import is_possible, is_sane
+from deployspec.report.provenance import pretences
 from deployspec.units import Dimension, QuantityError, parse_bound
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
-    from deployspec.ir.evidence import Measurement, PairedOutcomes, Rules
+    from deployspec.ir.evidence import Measurement, Rules
     from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.verdict import Verdict
-
-_HUGE: Final = Decimal(10) ** 18
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -50,6 +55,16 @@ _DEMANDABLE: Final = {
 
 _WITHOUT_SPLIT: Final = frozenset(row.measured_from for row in BUDGETS.values() if not row.needs_split)
 
+_ERRORS: Final = {"absolute_error": Aggregate.MEAN, "squared_error": Aggregate.ROOT_MEAN}
+"""How errors become the figure that budgets are about."""
+
+_OF_ONE_KIND: Final = {"stable": Stability, "churn": Churn, "drift_psi": Drift}
+"""Figures that one kind of statistic tells, which tells nothing else."""
+
+_ROUNDED: Final = Decimal("0.99998")
+_NOTHING: Final = Decimal("1e-29")
+"""What rounding to six digits may leave of a square, and what it may take from one that is next to nothing."""
+
 T = TypeVar("T", bound="Hashable")
 
 
@@ -62,7 +77,9 @@ def contradictions(report: Report) -> tuple[str, ...]:
             _steps(report),
             _digests(report),
             _measurements(report),
+            pretences(report),
             _agreements(report),
+            _errors(report),
             chain.from_iterable(map(_verdict, report.verdicts)),
         )
     )
@@ -105,13 +122,14 @@ def _steps(report: Report) -> Iterator[str]:
         ended = {results.get(step, "missing") for step in target.steps}
         if not ended <= {"built", "cached", "failed"}:
             yield f"the steps of target {target.name!r} are not all told of"
-        if not target.steps or ("failed" in ended) is not bool(target.failure):
+        if target.steps and ("failed" in ended) is not bool(target.failure):
             yield f"the steps of target {target.name!r} do not say whether it was built"
 
 
 def _digests(report: Report) -> Iterator[str]:
     artifacts = (target.artifact for target in report.targets if target.artifact)
-    for each in chain((report.spec,), report.sources, report.data, report.policies, artifacts):
+    files = (each.file for each in report.imports)
+    for each in chain((report.spec,), report.sources, report.data, report.policies, artifacts, files):
         if not _SHA256.fullmatch(each.sha256):
             yield f"{each.sha256!r}, of {each.name!r}, is no SHA-256 digest"
 
@@ -138,6 +156,8 @@ def _means_what_it_says(budget: Budget) -> bool:
     row = BUDGETS.get(budget.metric)
     if row and (budget.dimension, budget.ceiling) != (row.dimension, row.ceiling):
         return False
+    if row is None and not _is_of_own_metric(budget):
+        return False
     bounds = [budget.limit] + ([budget.good] if budget.good else [])
     if any(bound.comparator.bounds_above is not budget.ceiling for bound in bounds):
         return False
@@ -147,17 +167,32 @@ def _means_what_it_says(budget: Budget) -> bool:
         return False
 
 
+def _is_of_own_metric(budget: Budget) -> bool:
+    """Whether a budget that is in no table can be one on the figure of a spec's own metric, or on its change."""
+    changes = budget.metric.endswith(tuple(f"_{change}" for change in CHANGES)) and budget.ceiling
+    return budget.dimension is Dimension.NUMBER or (budget.dimension is Dimension.RISE and changes)
+
+
 def _measurements(report: Report) -> Iterator[str]:
     known = {target.name for target in report.targets}
     for each in report.measurements:
         if each.target not in known:
             yield f"{each.name!r} was measured on {each.target!r}, which is no target"
-        if not (_is_possible(each.statistic) and _suits(each)):
+        if not (is_possible(each.statistic) and _suits(each)):
             yield f"the statistics of {each.name!r} of target {each.target!r} are impossible"
-    keys = ((each.target, each.name, each.split, each.evidence, each.runtime) for each in report.measurements)
-    for target, name, split, evidence, _ in _repeated(keys):
+    keys = [_key(each) for each in report.measurements]
+    for target, split, evidence, *_, name in _repeated(keys):
         place = f" on {split!r}" if split else ""
         yield f"{name!r} of target {target!r} was measured twice{place} with evidence of class {evidence.value!r}"
+    plain = {key for key in keys if not key[4]}
+    for each in report.measurements:
+        if each.variant and _key(replace(each, variant="")) not in plain:
+            yield f"{each.name!r} of target {each.target!r} is counted {each.variant!r}, and not plainly as well"
+
+
+def _key(of: Measurement) -> tuple[str, str, EvidenceClass, str, str, str]:
+    """What tells one figure of a report from every other."""
+    return of.target, of.split, of.evidence, of.runtime, of.variant, of.name
 
 
 def _suits(measured: Measurement) -> bool:
@@ -165,104 +200,83 @@ def _suits(measured: Measurement) -> bool:
     if measured.split and measured.name in _WITHOUT_SPLIT:
         return False
     match measured.statistic:
-        case Processes(values=values) if measured.name == "latency_reduction":
-            return max(values, default=0) <= 1
-        case Processes(values=values, calls=calls):
-            return calls >= CALLS_FOR_PERCENTILE.get(measured.name, 0) and min(values, default=0) >= 0
+        case NotMeasured():
+            return True
+        case statistic if measured.name in _OF_ONE_KIND or type(statistic) in _OF_ONE_KIND.values():
+            return type(statistic) is _OF_ONE_KIND.get(measured.name)
+        case Scores(aggregate=aggregate):
+            return aggregate is _ERRORS.get(measured.name, aggregate)
+        case Processes() as processes:
+            return _could_take(processes, measured.name)
         case Count(value=value):
             return value >= 0
         case _:
             return True
 
 
+def _could_take(processes: Processes, name: str) -> bool:
+    """Whether processes can have had such figures: no time is below nothing, and no ratio of two."""
+    match name:
+        case "latency_reduction":
+            return max(processes.values, default=0) <= 1
+        case "sustained_slowdown":
+            return min(processes.values, default=0) >= -1
+        case _:
+            return processes.calls >= CALLS_FOR_PERCENTILE.get(name, 0) and min(processes.values, default=0) >= 0
+
+
 def _agreements(report: Report) -> Iterator[str]:
     """What two tables tell of the same decisions: both right agree, and one right and one wrong never do."""
-    places = {
-        (each.target, each.split, each.evidence, each.runtime, each.name): each.statistic
-        for each in report.measurements
-    }
-    for (target, split, evidence, runtime, name), share in places.items():
-        table = places.get((target, split, evidence, runtime, "quality"))
-        if name != "agreement" or not isinstance(share, Share) or not isinstance(table, Classified):
+    places = {_key(each): each.statistic for each in report.measurements}
+    for (target, split, evidence, runtime, variant, name), share in places.items():
+        if name != "agreement" or not isinstance(share, Share):
             continue
-        both, neither = (sum(getattr(pair, cell) for pair in table.paired) for cell in ("both", "neither"))
-        if share.n != table.n or not both <= share.hits <= both + neither:
-            yield f"the agreement of target {target!r} on {split!r} is not that of its confusion matrices"
+        table, churn = (
+            places.get((target, split, evidence, runtime, variant, other)) for other in ("quality", "churn")
+        )
+        where = f"of target {target!r} on {split!r}"
+        if not _may_agree(share, table):
+            yield f"the agreement {where} is not that of its confusion matrices"
+        if isinstance(churn, Churn) and churn.outcomes.n != share.n:
+            yield f"the churn {where} is not of the samples that its agreement counts"
+
+
+def _may_agree(share: Share, table: Statistic | None) -> bool:
+    """Whether decisions can agree as often as that, by what the table of the same decisions says."""
+    match table:
+        case Classified(paired=(_, *_) as paired):
+            both, neither = (sum(getattr(pair, cell) for pair in paired) for cell in ("both", "neither"))
+            return share.n == table.n and both <= share.hits <= both + neither
+        case Multilabel(inside=inside, outside=outside) if is_possible(table):
+            changed = [
+                of.broken + of.repaired + others.broken + others.repaired
+                for of, others in zip(inside, outside, strict=True)
+            ]
+            return share.n == table.n and max(changed) <= share.n - share.hits <= sum(changed)
+        case _:
+            return True
+
+
+def _errors(report: Report) -> Iterator[str]:
+    """Of the same errors the mean square is never below the square of the mean (Jensen), sample by sample."""
+    places = {_key(each): each.statistic for each in report.measurements}
+    for (target, split, *run, name), absolute in places.items():
+        square = places.get((target, split, *run, "squared_error"))  # type: ignore[arg-type]
+        if name != "absolute_error" or not isinstance(absolute, Scores) or not isinstance(square, Scores):
+            continue
+        pairs = zip(
+            chain(absolute.artifact, absolute.reference), chain(square.artifact, square.reference), strict=False
+        )
+        if len(absolute.artifact) != len(square.artifact) or any(
+            low * low * _ROUNDED > high + _NOTHING for low, high in pairs
+        ):
+            yield f"the squared errors of target {target!r} on {split!r} are not those of its absolute ones"
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:
     figures = (verdict.estimate, verdict.lower, verdict.upper)
-    if verdict.unit not in set(Dimension) or not all(figure is None or _is_sane(figure) for figure in figures):
+    if verdict.unit not in set(Dimension) or not all(figure is None or is_sane(figure) for figure in figures):
         yield f"the figures of {verdict.budget!r} of target {verdict.target!r} are impossible"
-
-
-def _is_sane(figure: Decimal) -> bool:
-    """Whether arithmetic at the usual 28 digits keeps the figure's decimals."""
-    return abs(figure) < _HUGE
-
-
-def _is_possible(statistic: Statistic) -> bool:
-    match statistic:
-        case Share(hits=hits, n=n):
-            return 0 <= hits <= n
-        case Processes():
-            marked = len(statistic.contended) in (0, len(statistic.values))
-            return marked and statistic.calls >= 0 and all(map(_is_sane, statistic.values))
-        case Classified():
-            return _is_table(statistic)
-        case Reduction(before=before, after=after):
-            return 0 <= before < _HUGE and 0 <= after < _HUGE
-        case Count(value=value):
-            return _is_sane(value)
-        case Operators(counts=counts):
-            return all(count > 0 for _, count in counts) and not _repeated(name for name, _ in counts)
-        case NotMeasured():
-            return True
-        case _:
-            assert_never(statistic)
-
-
-def _is_table(table: Classified) -> bool:
-    """Whether both confusion matrices and the paired outcomes can come from the same samples."""
-    size = len(table.labels)
-    matrices = (table.confusion, table.reference_confusion)
-    if size == 0 or len(set(table.labels)) != size or len(table.paired) != size:
-        return False
-    if any(len(matrix) != size or any(len(row) != size for row in matrix) for matrix in matrices):
-        return False
-    if len(table.rejected) not in (0, size):
-        return False
-    counts = chain(*table.confusion, *table.reference_confusion, (table.excluded, table.top5 or 0))
-    return (
-        all(count >= 0 for count in counts)
-        and (table.top5 or 0) <= table.n
-        and all(_accounts_for(table.paired[label], _inside(table, label)) for label in range(size))
-        and all(_accounts_for(pair, _outside(table, label)) for label, pair in enumerate(table.rejected))
-    )
-
-
-def _inside(table: Classified, label: int) -> tuple[int, int, int, int]:
-    """Of one class: its samples in either matrix, those that the artifact finds, and those that the reference does."""
-    row, reference_row = table.confusion[label], table.reference_confusion[label]
-    return sum(row), sum(reference_row), row[label], reference_row[label]
-
-
-def _outside(table: Classified, label: int) -> tuple[int, int, int, int]:
-    """Of all other classes: the samples in either matrix, those that the artifact does not call so, the reference's."""
-    rows = [i for i in range(len(table.labels)) if i != label]
-    sizes = [sum(sum(matrix[i]) for i in rows) for matrix in (table.confusion, table.reference_confusion)]
-    alarms = [sum(matrix[i][label] for i in rows) for matrix in (table.confusion, table.reference_confusion)]
-    return sizes[0], sizes[1], sizes[0] - alarms[0], sizes[1] - alarms[1]
-
-
-def _accounts_for(pair: PairedOutcomes, told: tuple[int, int, int, int]) -> bool:
-    """Whether joint outcomes add up to what the matrices tell of the same samples."""
-    return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0 and told == (
-        pair.n,
-        pair.n,
-        pair.both + pair.repaired,
-        pair.reference_right,
-    )
 
 
 def _repeated(values: Iterable[T]) -> list[T]:

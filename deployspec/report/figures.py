@@ -71,10 +71,13 @@ def _byte_scale(size: Decimal) -> Scale:
 
 def estimate(verdict: Verdict) -> str:
     """The estimate with its unit."""
-    value = verdict.estimate
+    return figure(verdict.estimate, Dimension(verdict.unit))
+
+
+def figure(value: Decimal | None, dimension: Dimension) -> str:
+    """A value in the dimension's base unit, with a unit that suits it."""
     if value is None:
         return ABSENT
-    dimension = Dimension(verdict.unit)
     if dimension is Dimension.FLAG:
         return "yes" if value else "no"
     scale = scale_of(dimension, value)

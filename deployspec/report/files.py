@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deployspec.digests import sha256_path
+from deployspec.digests import MANIFEST_SUFFIX, manifest, sha256_path
 from deployspec.errors import DigestMismatch, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REPORT_NAME: Final = "report.dsse.json"
 PREVIOUS_NAME: Final = "report.previous.dsse.json"
+PAGE_NAME: Final = "report.html"
+"""The view that `check --html` writes beside the report."""
 ARTIFACTS_FOLDER: Final = "artifacts"
 MARKER: Final = ".deployspec"
 """Inside the artifacts' folder: it is ours to replace."""
@@ -36,10 +38,13 @@ def set_aside(out: Path) -> None:
     with _explained(out):
         if (out / REPORT_NAME).exists():
             (out / REPORT_NAME).replace(out / PREVIOUS_NAME)
+            (out / PAGE_NAME).unlink(missing_ok=True)
 
 
 def write_report(out: Path, envelope: bytes, artifacts: Sequence[tuple[TargetReport, Path]]) -> Path:
     """Write `out/report.dsse.json` and `out/artifacts/<target>/<file>`; returns the report's path.
+
+    Beside a folder lies its manifest, `<folder>.sha256`, which `sha256sum --check` reads inside the folder.
 
     The report comes last, so that at no moment one lies beside artifacts that it does not mean. Raises
     DigestMismatch when a copy is not what was judged, StoreError when the folder cannot be written.
@@ -47,14 +52,18 @@ def write_report(out: Path, envelope: bytes, artifacts: Sequence[tuple[TargetRep
     with _explained(out):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".deployspec-") as draft:
-            copies = Path(draft) / ARTIFACTS_FOLDER
-            copies.mkdir()
-            (copies / MARKER).write_text("Made by deployspec check; the next one replaces this folder.\n")
-            for target, source in artifacts:
-                _copy(target, source, copies / target.name)
+            if artifacts:
+                _copy_all(artifacts, Path(draft) / ARTIFACTS_FOLDER)
             (Path(draft) / REPORT_NAME).write_bytes(envelope)
             _put_in_place(out, Path(draft))
     return out / REPORT_NAME
+
+
+def _copy_all(artifacts: Sequence[tuple[TargetReport, Path]], copies: Path) -> None:
+    copies.mkdir()
+    (copies / MARKER).write_text("Made by deployspec check; the next one replaces this folder.\n")
+    for target, source in artifacts:
+        _copy(target, source, copies / target.name)
 
 
 @contextmanager
@@ -69,6 +78,8 @@ def _copy(target: TargetReport, source: Path, folder: Path) -> None:
     folder.mkdir()
     copy = shutil.copytree if source.is_dir() else shutil.copyfile
     copied = Path(copy(source, folder / source.name))
+    if target.folder:
+        copied.with_name(copied.name + MANIFEST_SUFFIX).write_bytes(manifest(copied))
     if target.artifact is None or sha256_path(copied) != target.artifact.sha256:
         raise DigestMismatch(f"the artifact of '{target.name}' changed between judging and copying: check again")
 
@@ -76,5 +87,6 @@ def _copy(target: TargetReport, source: Path, folder: Path) -> None:
 def _put_in_place(out: Path, draft: Path) -> None:
     if (out / ARTIFACTS_FOLDER).exists():
         (out / ARTIFACTS_FOLDER).rename(draft / "earlier")
-    (draft / ARTIFACTS_FOLDER).rename(out / ARTIFACTS_FOLDER)
+    if (draft / ARTIFACTS_FOLDER).exists():  # where nothing was built there is nothing to ship
+        (draft / ARTIFACTS_FOLDER).rename(out / ARTIFACTS_FOLDER)
     (draft / REPORT_NAME).rename(out / REPORT_NAME)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from deployspec import registry
 from deployspec.ir.artifact import Done
-from deployspec.ir.evidence import Processes
+from deployspec.ir.evidence import Count, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ def remarks(
         *_failures(plan, results),
         *_told(plan, results),
         *_ranges(spec, results),
+        *_uses(measurements),
         *_timings(measurements),
         *_formats(spec),
         *_passes(spec),
@@ -50,15 +52,26 @@ def _told(plan: Plan, results: Mapping[str, StepResult]) -> Iterator[str]:
 
 def _ranges(spec: Spec, results: Mapping[str, StepResult]) -> Iterator[str]:
     for split in spec.data.splits():
-        data = results.get(f"data.{split}")
+        data = results.get(f"data.{split}") or results.get(f"digests.{split}")
         if isinstance(data, Done) and data.facts["out_of_range"]:
             count, n = data.facts["out_of_range"], data.facts["samples"]
             yield f"data.{split}: {count} of {n} samples have values outside the declared range"
 
 
+def _uses(measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Splits that have judged other candidates than those of this check."""
+    told = [(each.split, each.statistic) for each in measurements if each.name == "split_uses"]
+    for (split, uses), now in Counter(told).items():
+        if isinstance(uses, Count) and uses.value > now:
+            yield (
+                f"{split}: this split has judged {uses.value:f} candidates so far, {now} of them now; "
+                "the best of many looks better than it is"
+            )
+
+
 def _timings(measurements: Sequence[Measurement]) -> Iterator[str]:
     for each in measurements:
-        if each.name != "load":  # one figure stands for all that the same processes gave
+        if each.name != "latency.p50":  # one figure stands for all that the same processes gave
             continue
         if each.note:
             yield f"{each.target}: latency {each.note}"

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deployspec.digests import MANIFEST_SUFFIX
 from deployspec.errors import TrustError
 from deployspec.ir import codec
 from deployspec.ir.report import PREDICATE_TYPE, Digest, Report
@@ -25,9 +26,12 @@ class Statement:
 
 
 def subjects(report: Report) -> tuple[Digest, ...]:
-    """Every artifact that the report names, as `<target>/<file>`."""
+    """Every artifact that the report names, as `<target>/<file>`; in a folder's place, the file of its manifest."""
     return tuple(
-        Digest(name=f"{target.name}/{target.artifact.name}", sha256=target.artifact.sha256)
+        Digest(
+            name=f"{target.name}/{target.artifact.name}{MANIFEST_SUFFIX if target.folder else ''}",
+            sha256=target.artifact.sha256,
+        )
         for target in report.targets
         if target.artifact
     )

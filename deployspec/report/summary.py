@@ -68,10 +68,15 @@ def overview(report: Report) -> list[tuple[str, str, str]]:
     """For a report of several targets: each one's name, its format, and how many budgets came to what."""
     rows = []
     for target in report.targets:
-        outcomes = Counter(each.verdict for each in report.verdicts if each.target == target.name)
-        told = ", ".join(f"{outcomes[each]} {each.value.replace('_', ' ')}" for each in Outcome if outcomes[each])
+        told = tally([each for each in report.verdicts if each.target == target.name])
         rows.append((target.name, target.format, told if target.artifact else "not built"))
     return rows if len(rows) > 1 else []
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """How many budgets came to what: `4 pass, 1 fail`."""
+    outcomes = Counter(each.verdict for each in verdicts)
+    return ", ".join(f"{outcomes[each]} {each.value.replace('_', ' ')}" for each in Outcome if outcomes[each])
 
 
 @dataclass(frozen=True, kw_only=True)

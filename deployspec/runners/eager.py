@@ -265,7 +265,7 @@ def _weight_bytes(module: torch.nn.Module, path: Path) -> int:
 
 def hold_names(archive: str, options: Mapping[str, Any]) -> None:
     """Hold the names that a torch archive carries to those of `options`, where it has any. Raises ModelFault."""
-    wanted = {kind: options[kind] for kind in ("inputs", "outputs") if kind in options}
+    wanted = {kind: options[kind] for kind in ("inputs", "outputs") if options.get(kind)}
     if not wanted:
         return
     with zipfile.ZipFile(archive) as records:

@@ -5,7 +5,8 @@ is loaded or computed, so that every repetition is a fresh process and none pays
 crashes is an error line; a return code is never trusted, only a job's closing line is, which carries its nonce.
 The runner carries its own watchdog, because a lane that is cut off cannot kill it, and ends when its input does.
 
-This file is shipped to devices: it may import the standard library and numpy, and nothing of deployspec.
+This file is shipped to devices, with its neighbours that it imports beside it: they may import the standard
+library and numpy, and nothing else of deployspec.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import importlib
 import json
 import math
 import os
-import resource
 import signal
 import sys
 import time
@@ -27,10 +27,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+if TYPE_CHECKING or __package__:
+    from deployspec.runners import joules, steadiness, stopwatch
+else:
+    import joules  # its neighbours, where it is shipped to
+    import steadiness
+    import stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from deployspec.runners.stopwatch import Timed
+
     Load = Callable[[str, dict[str, Any]], "Run"]
+    Task = Callable[[Load, dict[str, Any], dict[str, Any]], dict[str, Any]]
 
 CHUNK_BYTES = 4 << 20
 CHUNK_ROWS = 1024
@@ -82,10 +92,16 @@ def _do(runner: Runner, job: dict[str, Any]) -> None:
     _watchdog.arm(job["time_limit_s"])
     _emit({"runtime": runner.RUNTIME})
     for number, task in enumerate(job["tasks"]):
-        for _ in range(task.get("processes", 1)):
-            _emit({"task": number} | _in_child(runner, job, task))
+        for repetition in range(task.get("processes", 1)):
+            answer = _in_child(runner, job, task | {"repetition": repetition})
+            _emit({"task": number} | _outcome(task, answer))
     _watchdog.disarm()
     _emit({"done": True, "nonce": job["nonce"]})
+
+
+def _outcome(task: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; the failure of a task that may fail is an answer too, and no error."""
+    return {"failed": answer["error"]} if task.get("may_fail") and "error" in answer else answer
 
 
 def _emit(line: dict[str, Any]) -> None:
@@ -180,7 +196,8 @@ def _outputs(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str,
         for writer, rows in zip(writers, zip(*block, strict=True), strict=True):
             writer.add(np.concatenate(rows, dtype=rows[0].dtype, casting="no"))
     seconds = time.perf_counter() - started
-    return {"samples": max((writer.close() for writer in writers), default=0), "seconds": seconds}
+    samples = max((writer.close() for writer in writers), default=0)
+    return _facts(run) | {"samples": samples, "seconds": seconds}
 
 
 def _readers(job: dict[str, Any], task: dict[str, Any]) -> list[Reader]:
@@ -262,114 +279,37 @@ class Writer:
         return self._count
 
 
-# --- tasks "time" and "ratio": a fresh process each, load, first call and warm calls apart ---
-
-
-def _time(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """Load, first call, warm-up, then `task["calls"]` timed calls, in nanoseconds; peak memory above the start's."""
-    arrays = _sample(job, task)
-    _pin()
-    resident = _reset_peak_memory()
-    begun = time.perf_counter_ns()
-    run = load(job["artifact"], job["options"])
-    loaded = time.perf_counter_ns()
-    run(arrays)
-    first = time.perf_counter_ns()
-    _warm_up(task, run, arrays)
-    disturbance = Disturbance()
-    calls = []
-    for _ in range(task["calls"]):
-        start = time.perf_counter_ns()
-        run(arrays)
-        calls.append(time.perf_counter_ns() - start)
-    return {
-        "load_ns": loaded - begun,
-        "first_call_ns": first - loaded,
-        "calls_ns": calls,
-        "memory_peak_bytes": _peak_above(resident),
-    } | disturbance.facts()
-
-
-def _ratio(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """Calls of artifact and baseline interleaved as ABBA; the time of each, per block of two, in nanoseconds."""
-    arrays, pair = _sample(job, task), []
-    _pin()
-    for name in ("artifact", "baseline"):
-        pair.append(load(job[name], job["options"] if name == "artifact" else job["baseline_options"]))
-        _warm_up(task, pair[-1], arrays)
-    disturbance = Disturbance()
-    blocks = []
-    for _ in range(task["calls"]):
-        spent = [0, 0]
-        for which in (0, 1, 1, 0):
-            start = time.perf_counter_ns()
-            pair[which](arrays)
-            spent[which] += time.perf_counter_ns() - start
-        blocks.append(spent)
-    return {"blocks_ns": blocks} | disturbance.facts()
-
-
-def _sample(job: dict[str, Any], task: dict[str, Any]) -> list[np.ndarray]:
-    return [next(reader.chunks(1)) for reader in _readers(job, task)]
-
-
-def _warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> None:
-    end = time.perf_counter() + task["warmup_s"]
-    done = 0
-    while done < task["warmup_calls"] or time.perf_counter() < end:
-        run(arrays)
-        done += 1
-
-
-class Disturbance:
-    """What the machine did to us between construction and `facts`: waits, involuntary switches, load."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-        self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-    def facts(self) -> dict[str, Any]:
-        """Wall and CPU seconds, involuntary context switches, load average of the last minute."""
-        return {
-            "wall_s": time.perf_counter() - self._wall,
-            "cpu_s": time.process_time() - self._cpu,
-            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches,
-            "load_average": os.getloadavg()[0],
-        }
-
-
-def _pin() -> None:
-    """Stay on one core where the system lets us; one that moves is timed with cold caches."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def _reset_peak_memory() -> int | None:
-    """Resident bytes now, with the kernel's high-water mark set back to them; None where that cannot be had."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        return _status_bytes("VmRSS")
-    except OSError:
-        return None
-
-
-def _peak_above(resident: int | None) -> int | None:
-    return None if resident is None else max(0, _status_bytes("VmHWM") - resident)
-
-
-def _status_bytes(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
+# --- task "describe", and those that stopwatch.py times on one sample ---
 
 
 def _describe(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """What the loaded model tells of itself: its `facts`, where it has them."""
+    """What the loaded model tells of itself."""
     del task
-    facts: dict[str, Any] = getattr(load(job["artifact"], job["options"]), "facts", {})
+    return _facts(load(job["artifact"], job["options"]))
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """The `facts` of a loaded model, where it has them."""
+    facts: dict[str, Any] = getattr(run, "facts", {})
     return facts
 
 
-_TASKS = {"describe": _describe, "outputs": _outputs, "time": _time, "ratio": _ratio}
+def _watch(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Whether the model is steady: see `steadiness.py`. The task's files are few rows, and are read whole."""
+    return steadiness.watch(load, job, task, [next(each.chunks(each.shape[0])) for each in _readers(job, task)])
+
+
+def _on_one_sample(perform: Timed) -> Task:
+    """The task that reads the first sample of `task["inputs"]`, or the first `task["rows"]` together, and times it."""
+
+    def perform_task(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+        return perform(load, job, task, [next(each.chunks(task.get("rows", 1))) for each in _readers(job, task)])
+
+    return perform_task
+
+
+_TASKS: dict[str, Task] = {"describe": _describe, "outputs": _outputs, "watch": _watch}
+_TASKS |= {name: _on_one_sample(perform) for name, perform in (stopwatch.TASKS | joules.TASKS).items()}
 
 
 if __name__ == "__main__":

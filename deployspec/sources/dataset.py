@@ -1,6 +1,7 @@
 """Prepares a data split once, for everyone: read, checked against the spec, preprocessed, in the model's layout.
 
-The output folder holds one `<i>.npy` per input (n, …) in the declared dtype, and `y.npy` where there are labels.
+The output folder holds one `<i>.npy` per input (n, …) in the declared dtype, `y.npy` where there are labels, and
+`digests.npy`, which tells the samples apart. A split of which nothing else is needed leaves its digests alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from deployspec.errors import DataFault
 from deployspec.ir.budget import Task
 from deployspec.runners.protocol import Writer
+from deployspec.sources.fingerprints import DIGEST_BYTES, DIGESTS_FILE, fingerprints
 from deployspec.sources.readers import Batch, read_ahead, read_batches
 
 if TYPE_CHECKING:
@@ -27,18 +29,23 @@ def prepare(job: Job) -> dict[str, Any]:
     """Write the prepared split; facts: samples, whether labelled, values outside the declared ranges.
 
     Options: `split` (name), `value` (as in the spec), `task` (kind or None), `classes` (number of labels),
-    `labelled` (whether a budget needs y). Raises DataFault, with the first rows, for an empty split, a shape or
-    dtype that does not fit, NaN, a label out of range, or a y that is missing.
+    `labelled` (whether a budget needs y), and `digests_only` where the samples need not be kept. Raises DataFault, with
+    the first rows, for an empty split, a shape or dtype that does not fit, NaN, a label out of range, or a y that is
+    missing.
     """
     options, names = job.options, tuple(each.name for each in job.model.inputs)
     checker = _Checker(job.model, options)
     columns: dict[str, Writer] = {}
+    digests = Writer(job.out / DIGESTS_FILE, np.empty((0, DIGEST_BYTES), np.uint8))
     try:
         for batch in read_batches(job.inputs["data"], _split_value(options), names):
-            _append(columns, checker.check(batch), job.out, options["split"])
+            ready = checker.check(batch)
+            if not options.get("digests_only"):
+                _append(columns, ready, job.out, options["split"])
+            digests.add(fingerprints([ready[name] for name in names]))
     finally:
         lengths = {name: column.close() for name, column in columns.items()}
-    samples = lengths.get(names[0], 0)
+        samples = digests.close()
     _refuse_lack(options, samples, labelled="y" in lengths)
     if lengths.get("y", samples) != samples:
         raise DataFault(f"data.{options['split']}: {lengths['y']} of its {samples} samples have y; all must, or none")
@@ -157,7 +164,7 @@ class _Checker:
                     raise DataFault(f"data.{self._split}: y holds {stored.dtype}, which are no numbers")
                 values = stored.astype(np.float64)
                 self._refuse(_rows_with(~np.isfinite(values)), "y is NaN or infinite")
-                return values
+                return values if self._task is Task.REGRESSION or stored.dtype.kind == "f" else stored
 
     def _class_labels(self, stored: np.ndarray) -> np.ndarray:
         if stored.ndim != 1 or stored.dtype.kind not in "iub":

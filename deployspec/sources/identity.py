@@ -46,7 +46,8 @@ class Origin:
 
 
 def origins(spec: Spec) -> dict[str, Origin]:
-    """The model ("model"), every split ("data:test" …) and every hook of a pass ("hook:net.py:finetune" …) of the spec.
+    """The model ("model"), every split ("data:test" …), and every hook of a pass or metric of the spec that is run
+    ("hook:net.py:finetune" …).
 
     Raises SourceFault for a missing file.
     """
@@ -55,7 +56,9 @@ def origins(spec: Spec) -> dict[str, Origin]:
     for name, value in spec.data.splits().items():
         origin = _origin(spec, f"data:{name}", [value] if isinstance(value, str) else list(value))
         found[origin.id] = origin
-    for hook in dict.fromkeys(hook for target in spec.targets for use in target.passes for hook in use.hooks):
+    hooks = [hook for target in spec.targets for use in target.passes for hook in use.hooks]
+    metrics = (budget.own_metric for target in spec.targets for budget in target.budgets)
+    for hook in dict.fromkeys([*hooks, *(spec.metrics[name].source for name in metrics if name)]):
         found[f"hook:{hook}"] = _origin(spec, f"hook:{hook}", [hook])
     return found
 

@@ -1,30 +1,55 @@
-"""How many samples a split holds, and of each class, read from its labels alone."""
+"""How many samples a split holds, and of each class, read from its headers and labels alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deployspec.ir.budget import CLASSIFIED
+from deployspec.ir.budget import Task
 from deployspec.sources.readers import read_ahead
 
 if TYPE_CHECKING:
     from deployspec.ir.spec import Spec
 
 
-def class_counts(spec: Spec, split: str) -> dict[str, int] | None:
-    """Samples of each class label in a split; None where only running code would tell, or there are no classes.
+class Support(NamedTuple):
+    """The samples of a split, and of each class, which may be there together where there are `several` a sample."""
+
+    n: int
+    per_class: dict[str, int]
+    several: bool = False
+
+
+def split_support(spec: Spec, split: str) -> Support | None:
+    """What a split holds; None where only running code would tell, or where its labels are no labels of the task.
 
     Labels out of range are left out here: `dataset.refuse_ahead` names them. Raises DataFault for a broken file.
     """
     value = spec.data.splits().get(split)
-    if value is None or spec.task is None or spec.task.task not in CLASSIFIED:
+    if value is None or spec.task is None:
         return None
     ahead = read_ahead(spec.folder, value, tuple(each.name for each in spec.model.inputs))
-    labels = ahead.columns.get("y") if ahead else None
+    if ahead is None:
+        return None
+    match spec.task.task:
+        case Task.REGRESSION | Task.CUSTOM:
+            return Support(ahead.samples, {})
+        case Task.MULTILABEL:
+            return _several(ahead.columns.get("y"), spec.task.labels)
+        case _:
+            return _one_each(ahead.columns.get("y"), spec.task.labels)
+
+
+def _one_each(labels: np.ndarray | None, names: tuple[str, ...]) -> Support | None:
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iub":
         return None
-    inside = labels[(labels >= 0) & (labels < len(spec.task.labels))]
-    counts = np.bincount(inside.astype(np.int64), minlength=len(spec.task.labels))
-    return dict(zip(spec.task.labels, map(int, counts), strict=True))
+    inside = labels[(labels >= 0) & (labels < len(names))]
+    counts = np.bincount(inside.astype(np.int64), minlength=len(names))
+    return Support(len(inside), dict(zip(names, map(int, counts), strict=True)))
+
+
+def _several(labels: np.ndarray | None, names: tuple[str, ...]) -> Support | None:
+    if labels is None or labels.ndim != 2 or labels.shape[1] != len(names):
+        return None
+    return Support(len(labels), dict(zip(names, map(int, (labels == 1).sum(axis=0)), strict=True)), several=True)

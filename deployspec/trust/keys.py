@@ -134,17 +134,21 @@ def load_signing_key(path: Path, passphrase: str | None = None) -> SigningKey:
 
 def load_verifying_key(path: Path) -> VerifyingKey:
     """The public key in a PEM file. Raises UsageError."""
-    pem = _read(path)
+    return read_verifying_key(_read(path), f"'{path}'")
+
+
+def read_verifying_key(pem: bytes, name: str) -> VerifyingKey:
+    """The public key in a PEM; `name` says in messages where it stands. Raises UsageError."""
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         hint = _other_half(pem, b"PRIVATE KEY")
-        raise UsageError(f"'{path}' holds no public key that can be read{hint}") from None
+        raise UsageError(f"{name} holds no public key that can be read{hint}") from None
     if isinstance(key, ed25519.Ed25519PublicKey):
         return VerifyingKey(key)
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return VerifyingKey(key)
-    raise UsageError(f"'{path}': {_KINDS}")
+    raise UsageError(f"{name}: {_KINDS}")
 
 
 def write_pair(prefix: Path, key: SigningKey) -> tuple[Path, Path]:

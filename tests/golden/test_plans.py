@@ -31,7 +31,10 @@ def test_the_plan_is_exactly_this(name: str, update_golden: bool) -> None:
 def test_it_has_its_stable_form_and_nothing_of_this_machine(name: str) -> None:
     text = CliRunner().invoke(group, ["plan", str(CASES[name]), "--format", "json"]).stdout
     document = json.loads(text)
-    assert set(document) == {"deployspecPlan", "model", "steps", "targets", "references", "decidable"}
+    assert set(document) == {
+        "deployspecPlan", "model", "steps", "targets", "references", "noisyReferences", "hygiene", "nearDuplicates",
+        "drift", "decidable",
+    }  # fmt: skip
     assert document["deployspecPlan"] == 1
     assert str(ROOT) not in text
     ids = [step["id"] for step in document["steps"]]

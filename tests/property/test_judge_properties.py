@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_evidence import budget, measured, outcomes, processes, quality, rules, table, verdict
 
-from deployspec.ir.evidence import Processes, Share
+from deployspec.ir.evidence import Count, Processes, Share
 from deployspec.ir.verdict import Outcome
+from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.jaccard import Overlap
+from deployspec.judge.paired import Paired, p_value_below
+from deployspec.judge.proportions import Proportion, lower_bound, upper_bound
 
 RANKS = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
 
@@ -129,3 +133,85 @@ def test_bounds_contain_the_estimate(diagonal: int, errors: int, classes: int) -
         assert found.upper is not None
         assert found.lower <= found.estimate + Decimal("0.000001")
         assert found.estimate <= found.upper + Decimal("0.000001")
+
+
+@given(value=st.integers(0, 10**9), other=st.integers(0, 10**9))
+def test_a_census_on_the_limit_holds_only_where_the_limit_is_included(value: int, other: int) -> None:
+    def outcome(comparator: str, limit: int) -> Outcome:
+        return verdict(
+            budget("size", f"{comparator} {limit} B"), [measured("size", Count(value=Decimal(value)))]
+        ).verdict
+
+    assert (outcome("<", value), outcome("<=", value)) == (Outcome.FAIL, Outcome.PASS)
+    assert (outcome("<", other) is Outcome.PASS) is (value < other)
+    assert (outcome("<=", other) is Outcome.PASS) is (value <= other)
+
+
+@given(values=st.lists(st.integers(1, 50), min_size=6, max_size=6))
+def test_a_bound_on_the_limit_holds_only_where_the_limit_is_included(values: list[int]) -> None:
+    """Six processes: the largest is the upper bound of their median, the smallest the lower one."""
+    evidence = [measured("latency.p50", processes(*values))]
+
+    def outcome(limit: str) -> Outcome:
+        return verdict(budget("latency_p50", limit), evidence).verdict
+
+    assert outcome(f"<= {max(values)} ms") is Outcome.PASS
+    assert outcome(f"< {max(values)} ms") is not Outcome.PASS
+    assert outcome(f"< {min(values)} ms") is Outcome.FAIL
+    assert outcome(f"<= {min(values)} ms") is (Outcome.PASS if len(set(values)) == 1 else Outcome.INCONCLUSIVE)
+
+
+@given(n=st.integers(1, 5000), hits=st.integers(0, 5000))
+def test_bounds_are_rounded_outward_by_less_than_a_step(n: int, hits: int) -> None:
+    hits = min(hits, n)
+    step = Decimal("0.000001")
+    low, high = lower_bound(hits, n, 0.05), upper_bound(hits, n, 0.05)
+    share = Proportion(hits, n).figure(0.05)
+    assert share.lower <= Decimal(low) < share.lower + step
+    assert share.upper - step < Decimal(high) <= share.upper
+    f1 = Overlap(hits, n - hits, 0).figure(0.05)
+    assert f1.lower <= Decimal(2 * low / (1 + low)) < f1.lower + step
+    assert f1.upper - step < Decimal(2 * high / (1 + high)) <= f1.upper
+
+
+@given(n=st.integers(1, 200), hits=st.integers(0, 200), times=st.integers(2, 5), floor=percents)
+def test_the_same_share_of_more_samples_keeps_what_was_proven(n: int, hits: int, times: int, floor: int) -> None:
+    found = share(min(hits, n), n, floor)
+    if found is not Outcome.INCONCLUSIVE:
+        assert share(times * min(hits, n), times * n, floor) is found
+
+
+@settings(deadline=None, max_examples=25)
+@given(broken=counts, repaired=counts, rest=st.integers(0, 300), limit=st.integers(1, 20), relative=st.booleans())
+def test_a_drop_passes_where_the_test_at_the_limit_rejects_and_nowhere_else(
+    broken: int, repaired: int, rest: int, limit: int, *, relative: bool
+) -> None:
+    if not broken + rest:
+        return  # a reference that gets nothing right has nothing to lose
+    sample = Paired(broken, repaired, broken + repaired + rest, Decimal(limit) / 100, relative)
+    proven = p_value_below(sample, limit / 100, exact=sample.exact) <= 0.05
+    assert (drop(broken, repaired, rest, limit, relative=relative) is Outcome.PASS) is proven
+
+
+@given(values=st.lists(st.integers(1, 200), min_size=6, max_size=24), faster=st.lists(st.integers(0, 50), min_size=24))
+def test_faster_processes_never_make_a_latency_fail(values: list[int], faster: list[int]) -> None:
+    def outcome(figures: Processes) -> Outcome:
+        return verdict(budget("latency_p50", "< 100 ms"), [measured("latency.p50", figures)]).verdict
+
+    quick = [value - less for value, less in zip(values, faster, strict=False)]
+    slow, fast = outcome(processes(*values)), outcome(processes(*quick))
+    assert not (slow is Outcome.PASS and fast is Outcome.FAIL)
+
+
+@settings(deadline=None, max_examples=40)
+@given(n=st.integers(1, 400), floor=st.integers(50, 99))
+def test_what_plan_calls_passable_passes_with_so_many_errors_and_not_with_one_more(n: int, floor: int) -> None:
+    asked = budget("agreement", f">= {floor} %")
+    (ahead,) = decidable([asked], {"test": SplitSupport(n=n, per_class={})}, rules())
+    if not ahead.passable:
+        assert share(n, n, floor) is Outcome.INCONCLUSIVE
+        assert ahead.needed is not None
+        assert share(ahead.needed, ahead.needed, floor) is Outcome.PASS
+    else:
+        assert share(n - ahead.errors, n, floor) is Outcome.PASS
+        assert share(max(n - ahead.errors - 1, 0), n, floor) is not Outcome.PASS

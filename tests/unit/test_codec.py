@@ -98,7 +98,7 @@ def test_fields_are_exactly_those_of_the_type() -> None:
         codec.decode(Every, AS_JSON | {"extra": 1})
     with pytest.raises(codec.CodecError, match=r"the field \['flag'\]"):
         codec.decode(Every, {key: value for key, value in AS_JSON.items() if key != "flag"})
-    with pytest.raises(codec.CodecError, match="report: expected an object"):
+    with pytest.raises(codec.CodecError, match="the document: expected an object"):
         codec.decode(Every, [])
 
 

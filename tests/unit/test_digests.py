@@ -34,10 +34,15 @@ def test_sha256sum_accepts_the_manifest(package: Path) -> None:
 
 def test_a_folder_is_named_by_its_manifest_and_a_file_by_its_bytes(package: Path) -> None:
     assert digests.sha256_path(package) == hashlib.sha256(digests.manifest(package)).hexdigest()
-    assert digests.sha256_artifact(package) == digests.sha256_path(package)
+    assert digests.sha256_artifact(package, folder=True) == digests.sha256_path(package)
     file = package / "Data.json"
     expected = hashlib.sha256(b"{}").hexdigest()
-    assert digests.sha256_path(file) == digests.sha256_artifact(file) == digests.sha256_file(file) == expected
+    assert (
+        digests.sha256_path(file)
+        == digests.sha256_artifact(file, folder=False)
+        == digests.sha256_file(file)
+        == expected
+    )
 
 
 def test_every_change_changes_the_digest(package: Path) -> None:
@@ -70,13 +75,13 @@ def test_links_are_refused(package: Path) -> None:
     with pytest.raises(DigestMismatch, match="'link' cannot be read: it is a link"):
         digests.manifest(package)
     with pytest.raises(DigestMismatch, match="is a link"):
-        digests.sha256_artifact(package / "link")
+        digests.sha256_artifact(package / "link", folder=False)
 
 
 def test_a_link_to_a_folder_is_refused(package: Path, tmp_path: Path) -> None:
     (tmp_path / "other").symlink_to(package)
-    with pytest.raises(DigestMismatch, match="is a link"):
-        digests.sha256_artifact(tmp_path / "other")
+    with pytest.raises(DigestMismatch, match="'other' is not a folder"):
+        digests.sha256_artifact(tmp_path / "other", folder=True)
     (package / "up").symlink_to("..")
     with pytest.raises(DigestMismatch, match="is a link"):
         digests.manifest(package)
@@ -85,16 +90,36 @@ def test_a_link_to_a_folder_is_refused(package: Path, tmp_path: Path) -> None:
 def test_special_files_are_refused_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DigestMismatch, match="special file"):
-        digests.sha256_artifact(tmp_path / "pipe")
+        digests.sha256_artifact(tmp_path / "pipe", folder=False)
     with pytest.raises(DigestMismatch, match="special file"):
         digests.manifest(tmp_path)
     with pytest.raises(DigestMismatch, match="special file"):
-        digests.sha256_artifact(Path("/dev/null"))
+        digests.sha256_artifact(Path("/dev/null"), folder=False)
 
 
 def test_a_missing_artifact_is_said(tmp_path: Path) -> None:
     with pytest.raises(DigestMismatch, match="'absent' cannot be read: No such file"):
-        digests.sha256_artifact(tmp_path / "absent")
+        digests.sha256_artifact(tmp_path / "absent", folder=False)
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(package: Path) -> None:
+    with pytest.raises(DigestMismatch, match=r"'Data\.json' is not a folder"):
+        digests.sha256_artifact(package / "Data.json", folder=True)
+    with pytest.raises(DigestMismatch, match=r"'model\.mlpackage' is a folder or a special file"):
+        digests.sha256_artifact(package, folder=False)
+
+
+def test_the_manifest_beside_a_folder_must_be_its_own(package: Path) -> None:
+    beside = package.with_name("model.mlpackage.sha256")
+    beside.write_bytes(digests.manifest(package))
+    assert digests.sha256_artifact(package, folder=True) == digests.sha256_file(beside)
+    beside.write_bytes(beside.read_bytes() + b"\n")
+    with pytest.raises(DigestMismatch, match=r"'model\.mlpackage\.sha256' is not the manifest of"):
+        digests.sha256_artifact(package, folder=True)
+    beside.unlink()
+    beside.symlink_to(package / "Data.json")
+    with pytest.raises(DigestMismatch, match="is a link"):
+        digests.sha256_artifact(package, folder=True)
 
 
 def test_json_digest_does_not_depend_on_the_order_of_keys() -> None:

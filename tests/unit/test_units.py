@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from deployspec.units import Bound, Comparator, Dimension, QuantityError, parse_bound, parse_duration_s
+from deployspec.units import Bound, Comparator, Dimension, QuantityError, parse_bound, parse_duration_s, parse_share
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,8 @@ from deployspec.units import Bound, Comparator, Dimension, QuantityError, parse_
         ("<= -0.5 pp", Dimension.DROP, "-0.005"),
         ("<= 20", Dimension.COUNT, 20),
         ("< 0.2", Dimension.NUMBER, "0.2"),
+        ("< 0.2", Dimension.RISE, "0.2"),
+        ("< 5 %", Dimension.RISE, "0.05"),
     ],
 )
 def test_a_limit_is_exact(text: str, dimension: Dimension, limit: int | str) -> None:
@@ -106,3 +108,16 @@ def test_durations(text: str, seconds: int) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(QuantityError):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("1 %", "0.01"), ("2.5%", "0.025"), ("100 %", "1"), (" 0.01 % ", "0.0001")]
+)
+def test_a_share_is_an_exact_fraction(text: str, share: str) -> None:
+    assert parse_share(text) == Decimal(share)
+
+
+@pytest.mark.parametrize("text", ["", "1", "0.01", "%", "0 %", "101 %", "-1 %", "1 pp", "< 1 %", "1e2 %", "nan %"])
+def test_what_is_no_share_is_told(text: str) -> None:
+    with pytest.raises(QuantityError, match="is not a share: write a number above 0 and up to 100, and %"):
+        parse_share(text)

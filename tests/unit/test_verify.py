@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,13 +26,15 @@ from sample_reports import (
     unmeasured,
 )
 
+from deployspec.digests import manifest, sha256_path
 from deployspec.errors import ExitCode, TrustError
-from deployspec.ir.evidence import Count, Share
-from deployspec.ir.report import Report, read_time, write_time
+from deployspec.ir.evidence import Count, EvidenceClass, Share
+from deployspec.ir.report import Digest, Import, Report, read_time, write_time
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import statement
 from deployspec.report.summary import headline
 from deployspec.trust import dsse, keys
+from deployspec.trust.policy import Role, TrustedKey, TrustPolicy
 from deployspec.verify import Demands, State, Verification, read_unverified, verify
 
 if TYPE_CHECKING:
@@ -76,23 +79,28 @@ def test_a_sound_report_concludes_what_it_says(report: Report, code: ExitCode, a
         DEMANDS, artifacts=artifacts, spec_sha256=report.spec.sha256, model_sha256=report.sources[0].sha256
     )
     outcome = check(report, demands)
-    assert [step.state for step in outcome.steps] == [State.OK] * 10
+    states = {step.name: step.state for step in outcome.steps}
+    assert states.pop("trust policy") is State.NOT_CHECKED
+    assert set(states.values()) == {State.OK}
     assert outcome.exit_code is code
     assert outcome.report == report
+    assert outcome.payload == statement.to_bytes(report)
     assert outcome.signers == (DSSE_KEY.public.keyid,)
 
 
 def test_steps_are_taken_in_order() -> None:
     assert [step.name for step in check(passing()).steps] == [
-        "envelope", "signature", "payload type", "statement", "subjects", "artifacts", "expectations", "verdicts",
-        "freshness", "waivers",
+        "envelope", "signature", "trust policy", "payload type", "statement", "subjects", "artifacts", "expectations",
+        "evidence", "verdicts", "freshness", "waivers",
     ]  # fmt: skip
 
 
 def test_what_was_not_asked_is_not_claimed() -> None:
     outcome = check(passing())
-    assert {step.name for step in outcome.steps if step.state is State.NOT_CHECKED} == {"artifacts", "expectations"}
-    assert "artifacts not checked" in outcome.steps[5].detail
+    assert {step.name for step in outcome.steps if step.state is State.NOT_CHECKED} == {
+        "trust policy", "artifacts", "expectations",
+    }  # fmt: skip
+    assert "artifacts not checked" in outcome.steps[6].detail
 
 
 class TestSignature:
@@ -100,7 +108,7 @@ class TestSignature:
         outcome = verify(envelope(passing()), Demands(at=LATER))
         assert "UNSIGNED" in refusals(outcome)["signature"]
         assert outcome.exit_code is ExitCode.UNTRUSTED
-        assert outcome.report is None
+        assert (outcome.report, outcome.payload) == (None, None)
 
     def test_unsigned_can_be_allowed(self) -> None:
         outcome = verify(envelope(failing()), Demands(at=LATER, allow_unsigned=True))
@@ -143,6 +151,48 @@ class TestSignature:
         edited = signed.payload.replace(b'"n":700', b'"n":701', 1)
         assert edited != signed.payload
         assert "signature" in refusals(verify(replace(signed, payload=edited).to_bytes(), DEMANDS))
+
+
+class TestTrustPolicy:
+    """What a policy decides is tested with it; here, that verification asks it."""
+
+    LAB = keys.generate(keys.Algorithm.ED25519)
+    APPROVER = keys.generate()
+    POLICY = TrustPolicy(
+        keys=(
+            TrustedKey(name="machine", key=DSSE_KEY.public, roles=frozenset({Role.RELEASE}), not_after=LATER),
+            TrustedKey(name="anna", key=APPROVER.public, roles=frozenset({Role.APPROVER})),
+            TrustedKey(name="lab", key=LAB.public, roles=frozenset({Role.LAB})),
+        ),
+        threshold=1,
+        required={Role.RELEASE: 1},
+    )
+    ASKED = Demands(at=LATER, trust=POLICY)
+
+    def test_enough_valid_keys_in_the_right_roles_vouch(self) -> None:
+        outcome = verify(envelope(passing(), self.APPROVER, self.LAB, DSSE_KEY), self.ASKED)
+        assert outcome.exit_code is ExitCode.OK
+        assert outcome.signers == (DSSE_KEY.public.keyid, self.APPROVER.public.keyid)
+        assert outcome.steps[2].detail == "2 keys of 1 asked for: 'machine' (release), 'anna' (approver)"
+
+    @pytest.mark.parametrize("signers", [(APPROVER,), (LAB,), (LAB, APPROVER, APPROVER)])
+    def test_a_missing_role_is_refused_and_nothing_is_read_after(self, signers: tuple[keys.SigningKey, ...]) -> None:
+        outcome = verify(envelope(passing(), *signers), self.ASKED)
+        assert "in the role 'release'" in refusals(outcome)["trust policy"]
+        assert (len(outcome.steps), outcome.report, outcome.payload) == (3, None, None)
+
+    def test_a_key_that_is_no_longer_valid_does_not_count(self) -> None:
+        late = replace(self.ASKED, at=LATER + timedelta(seconds=1))
+        assert "'machine' is not valid after" in refusals(verify(envelope(passing(), DSSE_KEY), late))["trust policy"]
+
+    def test_a_stranger_is_refused(self) -> None:
+        found = refusals(verify(envelope(passing(), keys.generate()), self.ASKED))
+        assert found == {"signature": "no signature over these bytes by a key of the trust policy"}
+
+    @pytest.mark.parametrize("allowed", [True, False])
+    def test_allowing_unsigned_does_not_excuse_a_policy(self, allowed: bool) -> None:
+        demands = replace(self.ASKED, allow_unsigned=allowed)
+        assert "signature" in refusals(verify(envelope(passing()), demands))
 
 
 @pytest.mark.parametrize(
@@ -297,7 +347,43 @@ class TestArtifacts:
     def test_a_folder_in_a_files_place(self, artifacts: Path) -> None:
         (artifacts / "server" / "digits.ts").unlink()
         (artifacts / "server" / "digits.ts").mkdir()
-        assert "has digest" in self.refusal(artifacts)
+        assert "is a folder or a special file" in self.refusal(artifacts)
+
+
+class TestFolder:
+    """An artifact that is a folder: its manifest is the subject."""
+
+    @pytest.fixture
+    def report(self, artifacts: Path) -> Report:
+        (artifacts / "server" / "digits.mlpackage" / "Data").mkdir(parents=True)
+        (artifacts / "server" / "digits.mlpackage" / "Data" / "weight.bin").write_bytes(b"weights")
+        server, android = passing().targets
+        digest = Digest(name="digits.mlpackage", sha256=sha256_path(artifacts / "server" / "digits.mlpackage"))
+        return replace(passing(), targets=(replace(server, artifact=digest, folder=True), android))
+
+    def test_it_holds_with_or_without_the_manifest_beside_it(self, report: Report, artifacts: Path) -> None:
+        demands = replace(DEMANDS, artifacts=artifacts)
+        assert check(report, demands).holds
+        beside = artifacts / "server" / "digits.mlpackage.sha256"
+        beside.write_bytes(manifest(artifacts / "server" / "digits.mlpackage"))
+        assert check(report, demands).holds
+        assert statement.subjects(report)[0] == Digest(name=f"server/{beside.name}", sha256=sha256_path(beside))
+
+    @pytest.mark.parametrize("edit", ["edited", "added", "manifest", "file"])
+    def test_any_change_is_refused(self, report: Report, artifacts: Path, edit: str) -> None:
+        package = artifacts / "server" / "digits.mlpackage"
+        match edit:
+            case "edited":
+                (package / "Data" / "weight.bin").write_bytes(b"Weights")
+            case "added":
+                (package / "more").write_bytes(b"")
+            case "manifest":
+                package.with_name("digits.mlpackage.sha256").write_bytes(b"")
+            case "file":
+                text = manifest(package)
+                shutil.rmtree(package)
+                package.write_bytes(text)  # the very bytes whose digest is signed
+        assert "artifacts" in refusals(check(report, replace(DEMANDS, artifacts=artifacts)))
 
 
 @pytest.mark.parametrize(
@@ -305,10 +391,64 @@ class TestArtifacts:
     [
         ({"spec_sha256": "0" * 64}, "a spec with digest"),
         ({"model_sha256": "0" * 64}, "another model: 'digits.safetensors'"),
+        ({"data_sha256": {"test": frozenset({"0" * 64})}}, "other data: 'test' is "),
+        ({"data_sha256": {"field": frozenset({"0" * 64})}}, "other data: 'field' is absent"),
     ],
 )
 def test_another_spec_or_model_is_refused(demand: dict[str, str], message: str) -> None:
     assert message in refusals(check(passing(), replace(DEMANDS, **demand)))["expectations"]
+
+
+def test_a_split_is_all_of_its_files() -> None:
+    one, two = "1" * 64, "2" * 64
+    files = (Digest(name="test: x.npy", sha256=one), Digest(name="test: y.npy", sha256=two))
+    report = replace(passing(), data=files)
+    for expected, holds in (({one, two}, True), ({one}, False), ({one, two, "3" * 64}, False)):
+        assert check(report, replace(DEMANDS, data_sha256={"test": frozenset(expected)})).holds is holds
+
+
+class TestEvidenceOfOthers:
+    """A report says which keys of laboratories signed what it was handed; the verifier asks its own policy."""
+
+    LAB = keys.generate()
+
+    def handed(self, signers: tuple[str, ...], stated: EvidenceClass = EvidenceClass.DEVICE) -> Report:
+        server = passing().targets[0]
+        assert server.artifact
+        run = Import(
+            file=Digest(name="phone.json", sha256="a" * 64),
+            signers=signers,
+            target=server.name,
+            artifact=server.artifact,
+            stated=stated,
+        )
+        return judged(replace(passing(), imports=(run,)))
+
+    def trusting(self, **fields: Any) -> Demands:
+        lab = TrustedKey(name="lab", key=self.LAB.public, roles=frozenset({Role.LAB}), **fields)
+        machine = TrustedKey(name="machine", key=DSSE_KEY.public, roles=frozenset({Role.RELEASE}))
+        return Demands(at=LATER, trust=TrustPolicy(keys=(machine, lab), threshold=1, required={}))
+
+    def test_a_lab_of_the_policy_is_believed(self) -> None:
+        outcome = check(self.handed((self.LAB.public.keyid,)), self.trusting())
+        assert outcome.holds
+        assert outcome.steps[8].detail == "1 run signed by a laboratory of the trust policy"
+
+    def test_a_lab_of_the_report_alone_is_refused(self) -> None:
+        for signer in (keys.generate(), DSSE_KEY):  # the checking machine is no laboratory
+            found = refusals(check(self.handed((signer.public.keyid,)), self.trusting()))
+            assert found == {"evidence": "no laboratory of the trust policy signed 'phone.json' of server"}
+
+    def test_a_revoked_lab_is_refused(self) -> None:
+        revoked = self.trusting(revoked_at=CHECKED_AT)
+        assert "evidence" in refusals(check(self.handed((self.LAB.public.keyid,)), revoked))
+
+    def test_without_a_policy_nothing_is_claimed(self) -> None:
+        outcome = check(self.handed((self.LAB.public.keyid,)))
+        assert outcome.steps[8].state is State.NOT_CHECKED
+
+    def test_what_nobody_signed_counts_for_nothing_and_is_no_doubt(self) -> None:
+        assert check(self.handed(()), self.trusting()).steps[8].state is State.OK
 
 
 class TestTime:
@@ -363,22 +503,45 @@ def test_reading_without_verifying_is_as_strict() -> None:
         read_unverified(dsse.Envelope(b"{}", "text/plain").to_bytes())
 
 
-def test_verifying_needs_no_framework_and_no_terminal(tmp_path: Path) -> None:
-    """A whole verification in a fresh process; of scipy only the special functions."""
-    (tmp_path / "report").write_bytes(envelope(failing(), DSSE_KEY))
-    (tmp_path / "key").write_bytes(DSSE_KEY.public.pem)
-    program = """
+def loaded_by(program: str, folder: Path) -> set[str]:
+    """The modules that a fresh process has imported when `program` ends."""
+    (folder / "report").write_bytes(envelope(failing(), DSSE_KEY))
+    (folder / "key").write_bytes(DSSE_KEY.public.pem)
+    (folder / "stranger").write_bytes(keys.generate().public.pem)
+    head = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from deployspec import verify as module
 from deployspec.trust.keys import load_verifying_key
 from deployspec.verify import Demands, verify
-demands = Demands(at=datetime(2026, 3, 2, tzinfo=UTC), keys=(load_verifying_key(Path("key")),))
-assert verify(Path("report").read_bytes(), demands).exit_code == 1
-print(*sys.modules)
+
+def run(key):
+    demands = Demands(at=datetime(2026, 3, 2, tzinfo=UTC), keys=(load_verifying_key(Path(key)),), artifacts=Path())
+    return verify(Path("report").read_bytes(), demands)
 """
-    command = [sys.executable, "-c", program]
-    loaded = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
-    assert "deployspec.verify" in loaded
-    heavy = {"pydantic", "torch", "tensorflow", "tomli", "rich", "click", "jsonschema", "scipy.stats"}
-    assert not heavy & set(loaded)
+    command = [sys.executable, "-c", head + program + "\nprint(*sys.modules)"]
+    return set(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.split())
+
+
+HEAVY = {"pydantic", "torch", "tensorflow", "tomli", "rich", "click", "jsonschema", "jinja2", "scipy.stats"}
+
+
+def test_verifying_needs_no_framework_and_no_terminal(tmp_path: Path) -> None:
+    """Of scipy only the special functions."""
+    loaded = loaded_by("assert run('key').steps[9].state is module.State.OK", tmp_path)
+    assert {"deployspec.verify", "numpy", "scipy.special"} <= loaded
+    assert not HEAVY & loaded
+
+
+def test_signatures_and_digests_need_nothing_heavier_than_cryptography(tmp_path: Path) -> None:
+    """Every step but the verdicts', which is taken out of the way."""
+    program = """
+module._CHECKS = tuple((name, step) for name, step in module._CHECKS if name != "verdicts")
+names = [step.name for step in run("key").steps]
+assert "artifacts" in names and "verdicts" not in names
+assert len(run("stranger").steps) == 2
+"""
+    loaded = loaded_by(program, tmp_path)
+    assert "cryptography.hazmat.primitives.asymmetric.ec" in loaded
+    assert not (HEAVY | {"numpy", "scipy"}) & loaded

@@ -2,7 +2,8 @@
 
 Each holds `args` (the arguments of `deployspec verify`, one a line, run inside the folder), `exit` (the exit code)
 and the files that the arguments name. `_fail` at the end of a folder's name means that verification must refuse it;
-`refused` then names the step that does. Every signature is by the key that the DSSE protocol publishes as its example.
+`refused` then names the step that does (none does where the command itself is wrong, which exits 2). The key that
+signs is the one that the DSSE protocol publishes as its example. `run.py` holds any program to them.
 
 Run `python tests/vectors/make.py` after a change to the form of reports; a test compares what it makes with what
 is kept.
@@ -11,121 +12,50 @@ is kept.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from sample_reports import (
-    ARTIFACTS,
-    DSSE_KEY,
-    WAIVER,
-    budget,
-    envelope,
-    failing,
-    judged,
-    passing,
-    target_report,
-    unmeasured,
+from sample_reports import ARTIFACTS, DSSE_KEY, WAIVER, envelope, failing, passing, unmeasured
+from vectors.vector import (
+    BOTH_KEYS,
+    EXPECTED,
+    HOSTILE,
+    KEY,
+    MANIFEST,
+    OTHER_KEY,
+    PACKAGE,
+    WRONG,
+    Vector,
+    beside,
+    edited,
+    handed_in,
+    loosened,
+    renamed_keyid,
+    resigned,
+    resigned_with,
+    signed,
+    swapped,
+    trust,
+    with_artifact,
+    with_verdict,
 )
 
+from deployspec.digests import sha256_bytes
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import statement
-from deployspec.trust import dsse
 from deployspec.trust.keys import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deployspec.ir.report import Report
-
 HERE = Path(__file__).parent
-OTHER_KEY = SigningKey(ed25519.Ed25519PrivateKey.from_private_bytes(b"the second key of these vectors."))
-KEY = ("--public-key", "key.pub.pem")
-BOTH_KEYS = (*KEY, "--public-key", "other.pub.pem")
-NOW = "2026-03-02T00:00:00Z"
-UNTRUSTED = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vector:
-    """One case: the report's bytes, how to verify it, and what must come of it."""
-
-    name: str
-    data: bytes
-    args: tuple[str, ...] = KEY
-    at: str = NOW
-    exit: int = UNTRUSTED
-    refused: str = ""
-    artifacts: dict[str, bytes] = field(default_factory=dict)
-
-    def files(self) -> dict[str, bytes]:
-        """Every file of the folder."""
-        args = ("verify", "report.dsse.json", *self.args, "--at", self.at)
-        made = {
-            "args": "\n".join((*args, "")).encode(),
-            "exit": b"%d\n" % self.exit,
-            "report.dsse.json": self.data,
-            "key.pub.pem": DSSE_KEY.public.pem,
-            "other.pub.pem": OTHER_KEY.public.pem,
-        }
-        if self.refused:
-            made["refused"] = f"{self.refused}\n".encode()
-        return made | {f"artifacts/{name}": content for name, content in self.artifacts.items()}
-
-
-def signed(report: Report) -> bytes:
-    return envelope(report, DSSE_KEY)
-
-
-def resigned(payload: bytes, payload_type: str = dsse.IN_TOTO) -> bytes:
-    return dsse.Envelope(payload, payload_type).signed_by(DSSE_KEY).to_bytes()
-
-
-def edited(report: Report, **fields: Any) -> bytes:
-    """A statement with other fields at its top, signed as it is then."""
-    document = json.loads(statement.to_bytes(report)) | fields
-    return resigned(json.dumps(document).encode())
-
-
-def swapped(old: bytes, new: bytes) -> bytes:
-    """The passing report with a text of its payload exchanged, under the signature of the original."""
-    original = dsse.read(signed(passing()))
-    assert old in original.payload
-    return replace(original, payload=original.payload.replace(old, new, 1)).to_bytes()
-
-
-def resigned_with(old: bytes, new: bytes) -> bytes:
-    """The same exchange, signed afterwards."""
-    return resigned(dsse.read(swapped(old, new)).payload)
-
-
-def renamed_keyid(data: bytes, keyid: str) -> bytes:
-    document = json.loads(data)
-    document["signatures"][-1]["keyid"] = keyid
-    return json.dumps(document).encode()
-
-
-def with_verdict(report: Report, **fields: Any) -> bytes:
-    """The failing verdict told otherwise."""
-    verdicts = [replace(each, **fields) if each.verdict is Outcome.FAIL else each for each in report.verdicts]
-    return signed(replace(report, verdicts=tuple(verdicts), result=Result.PASSED))
-
-
-def loosened() -> Report:
-    recall = budget("recall", ">= 80 %", label="rare")
-    loose = replace(recall, limit=replace(recall.limit, limit=Decimal("0.01")))
-    report = failing()
-    return judged(replace(report, targets=(report.targets[0], target_report("android", (loose,)))))
-
-
-def beside(**changes: bytes) -> dict[str, bytes]:
-    """The artifacts as they were checked, but for `changes` by target."""
-    return {f"{target}/{name}": changes.get(target, content) for target, (name, content) in ARTIFACTS.items()}
 
 
 def vectors() -> Iterator[Vector]:
@@ -134,6 +64,11 @@ def vectors() -> Iterator[Vector]:
     yield from _forms()
     yield from _contradictions()
     yield from _circumstances()
+    yield from _artifacts()
+    yield from _folders()
+    yield from _trust()
+    yield from _trust_files()
+    yield from _evidence()
 
 
 def _sound() -> Iterator[Vector]:
@@ -213,11 +148,12 @@ def _contradictions() -> Iterator[Vector]:
 
 def _circumstances() -> Iterator[Vector]:
     good, waived, zeros = signed(passing()), signed(unmeasured((WAIVER,))), "0" * 64
-    yield Vector(name="artifact-edited_fail", data=good, artifacts=beside(android=b"another"), refused="artifacts")
-    missing = {name: content for name, content in beside().items() if not name.startswith("android")}
-    yield Vector(name="artifact-missing_fail", data=good, artifacts=missing, refused="artifacts")
-    yield Vector(name="other-spec_fail", data=good, args=(*KEY, "--expect-spec", zeros), refused="expectations")
-    yield Vector(name="other-model_fail", data=good, args=(*KEY, "--expect-model", zeros), refused="expectations")
+    data = passing().data[0].sha256
+    yield Vector(name="expected-data", data=good, args=(*KEY, "--expect-data", f"test={data}"), exit=0)
+    yield Vector(name="other-data_fail", data=good, args=(*KEY, "--expect-data", f"test={zeros}"), refused=EXPECTED)
+    yield Vector(name="no-such-split_fail", data=good, args=(*KEY, "--expect-data", f"field={data}"), refused=EXPECTED)
+    yield Vector(name="other-spec_fail", data=good, args=(*KEY, "--expect-spec", zeros), refused=EXPECTED)
+    yield Vector(name="other-model_fail", data=good, args=(*KEY, "--expect-model", zeros), refused=EXPECTED)
     yield Vector(name="last-second-before-expiry", data=good, at="2026-06-01T11:59:59Z", exit=0)
     yield Vector(name="expired-at-the-second_fail", data=good, at="2026-06-01T12:00:00Z", refused="freshness")
     yield Vector(name="from-the-future_fail", data=good, at="2026-03-01T11:54:59Z", refused="freshness")
@@ -225,13 +161,127 @@ def _circumstances() -> Iterator[Vector]:
     yield Vector(name="waiver-expired-at-the-second_fail", data=waived, at="2026-04-01T00:00:00Z", refused="waivers")
 
 
+def _artifacts() -> Iterator[Vector]:
+    good, step = signed(passing()), "artifacts"
+    yield Vector(name="artifact-edited_fail", data=good, artifacts=beside(android=b"another"), refused=step)
+    missing = {name: content for name, content in beside().items() if not name.startswith("android")}
+    yield Vector(name="artifact-missing_fail", data=good, artifacts=missing, refused=step)
+    elsewhere = missing | {"elsewhere/digits.tflite": ARTIFACTS["android"][1]}
+    to_file = {"artifacts/android/digits.tflite": "../elsewhere/digits.tflite"}
+    yield Vector(name="artifact-is-a-link_fail", data=good, artifacts=elsewhere, links=to_file, refused=step)
+    to_folder = {"artifacts/android": "elsewhere"}
+    yield Vector(name="artifact-behind-a-link_fail", data=good, artifacts=elsewhere, links=to_folder, refused=step)
+    folder = missing | {"android/digits.tflite/part": b""}
+    yield Vector(name="artifact-is-a-folder_fail", data=good, artifacts=folder, refused=step)
+    swapped_names = {"server/digits.ts": ARTIFACTS["android"][1], "android/digits.tflite": ARTIFACTS["server"][1]}
+    yield Vector(name="artifacts-exchanged_fail", data=good, artifacts=swapped_names, refused=step)
+    for name, content in HOSTILE.items():
+        yield Vector(
+            name=f"{name}-is-only-hashed",
+            data=signed(with_artifact("digits.ts", sha256_bytes(content))),
+            artifacts=beside(server=content),
+            exit=0,
+        )
+
+
+def _folders() -> Iterator[Vector]:
+    """An artifact that is a folder, named by its manifest."""
+    good = signed(with_artifact("digits.mlpackage", sha256_bytes(MANIFEST), folder=True))
+    android = {name: content for name, content in beside().items() if name.startswith("android")}
+    whole = android | {f"server/digits.mlpackage/{name}": content for name, content in PACKAGE.items()}
+    manifest, weights = "server/digits.mlpackage.sha256", "server/digits.mlpackage/Data/weight.bin"
+    step = "artifacts"
+    yield Vector(name="folder", data=good, artifacts=whole | {manifest: MANIFEST}, exit=0)
+    yield Vector(name="folder-without-its-manifest", data=good, artifacts=whole, exit=0)
+    yield Vector(name="folder-file-edited_fail", data=good, artifacts=whole | {weights: b"Weights"}, refused=step)
+    added = whole | {"server/digits.mlpackage/more": b""}
+    yield Vector(name="folder-file-added_fail", data=good, artifacts=added, refused=step)
+    lacking = {name: content for name, content in whole.items() if name != weights}
+    yield Vector(name="folder-file-missing_fail", data=good, artifacts=lacking, refused=step)
+    other = MANIFEST.replace(b"Data", b"data")
+    yield Vector(name="folder-manifest-edited_fail", data=good, artifacts=whole | {manifest: other}, refused=step)
+    link = {f"artifacts/{weights}": "../../../android/weight.bin"}
+    moved = lacking | {"android/weight.bin": PACKAGE["Data/weight.bin"]}
+    yield Vector(name="folder-holds-a-link_fail", data=good, artifacts=moved, links=link, refused=step)
+    text = android | {"server/digits.mlpackage": MANIFEST}
+    yield Vector(name="folder-is-its-manifest_fail", data=good, artifacts=text, refused=step)
+
+
+def _trust() -> Iterator[Vector]:
+    """Thresholds, roles, validity and revocation, each at its boundary."""
+    one, both, step = signed(passing()), envelope(passing(), DSSE_KEY, OTHER_KEY), "trust policy"
+    alone, valid, revoked = (
+        trust(),
+        trust("notBefore = 2026-03-02T00:00:00Z\nnotAfter = 2026-03-02T00:00:00Z"),
+        trust("revokedAt = 2026-03-02T00:00:00Z"),
+    )
+    two = "threshold = 2\n"
+    asks_approver = "required = { approver = 1 }\n"
+    yield Vector(name="trust-one-key", data=one, trust=alone, exit=0)
+    yield Vector(name="trust-two-keys", data=both, trust=trust(top=two + asks_approver), exit=0)
+    yield Vector(name="trust-failed-report", data=signed(failing()), trust=alone, exit=1)
+    yield Vector(name="trust-key-at-its-only-second", data=one, trust=valid, exit=0)
+    yield Vector(name="trust-key-not-yet-valid_fail", data=one, trust=valid, at="2026-03-01T23:59:59Z", refused=step)
+    yield Vector(name="trust-key-expired_fail", data=one, trust=valid, at="2026-03-02T00:00:01Z", refused=step)
+    yield Vector(name="trust-key-before-revocation", data=one, trust=revoked, at="2026-03-01T23:59:59Z", exit=0)
+    yield Vector(name="trust-key-revoked_fail", data=one, trust=revoked, refused=step)
+    yield Vector(name="trust-second-key-missing_fail", data=one, trust=trust(top=two), refused=step)
+    twice = renamed_keyid(envelope(passing(), DSSE_KEY, DSSE_KEY), OTHER_KEY.public.keyid)
+    yield Vector(name="trust-one-key-for-two_fail", data=twice, trust=trust(top=two), refused=step)
+    revoked_one = trust("revokedAt = 2026-01-01T00:00:00Z", top=two)
+    yield Vector(name="trust-revoked-key-towards-two_fail", data=both, trust=revoked_one, refused=step)
+    yield Vector(name="trust-role-missing_fail", data=one, trust=trust(top=asks_approver), refused=step)
+    lab = trust(roles='"lab"')
+    yield Vector(name="trust-lab-signs-a-report_fail", data=one, trust=lab, refused=step)
+    stranger = envelope(passing(), SigningKey(ed25519.Ed25519PrivateKey.from_private_bytes(b"?" * 32)))
+    yield Vector(name="trust-unknown-key_fail", data=stranger, trust=alone, refused="signature")
+    yield Vector(name="trust-unsigned_fail", data=envelope(passing()), trust=alone, refused="signature")
+
+
+def _trust_files() -> Iterator[Vector]:
+    """Policies that cannot be read: the command is wrong, and nothing is said of the report."""
+    good, wrong = signed(passing()), WRONG
+    yield Vector(name="trust-file-hostile-depth_fail", data=good, trust="a = " + "[" * 100_000, exit=wrong)
+    yield Vector(name="trust-file-key-of-unknown-role_fail", data=good, trust=trust(roles='"root"'), exit=wrong)
+    yield Vector(name="trust-file-unknown-key_fail", data=good, trust=trust("notafter = 1"), exit=wrong)
+    yield Vector(name="trust-file-threshold-zero_fail", data=good, trust=trust(top="threshold = 0\n"), exit=wrong)
+    same = trust().replace("other.pub.pem", "key.pub.pem")
+    yield Vector(name="trust-file-one-key-under-two-names_fail", data=good, trust=same, exit=wrong)
+    yield Vector(name="trust-file-without-zone_fail", data=good, trust=trust("notAfter = 2027-01-01"), exit=wrong)
+
+
+def _evidence() -> Iterator[Vector]:
+    """What others measured, or are said to have measured."""
+    lab = trust().replace('"approver"', '"lab"')
+    known, foreign = OTHER_KEY.public.keyid, "SHA256:" + "A" * 43
+    yield Vector(name="evidence-of-a-known-lab", data=signed(handed_in((known,))), trust=lab, exit=0)
+    yield Vector(
+        name="evidence-of-a-foreign-lab_fail", data=signed(handed_in((foreign,))), trust=lab, refused="evidence"
+    )
+    step = "statement"
+    yield Vector(name="evidence-unsigned-as-device_fail", data=signed(handed_in(())), refused=step)
+    alone = replace(handed_in((known,)), imports=())
+    yield Vector(name="evidence-from-nowhere_fail", data=signed(alone), refused=step)
+    report = handed_in((known,))
+    (run,) = report.imports
+    other = replace(report, imports=(replace(run, artifact=replace(run.artifact, sha256="0" * 64)),))
+    yield Vector(name="evidence-of-another-artifact_fail", data=signed(other), refused=step)
+
+
 def main() -> None:
-    """Write every vector."""
+    """Write every vector anew."""
+    for folder in HERE.glob("*/"):
+        if (folder / "args").is_file():
+            shutil.rmtree(folder)
     for vector in vectors():
         for name, content in vector.files().items():
             path = HERE / vector.name / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        for name, target in vector.links.items():
+            path = HERE / vector.name / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.verdict import Outcome
-from deployspec.report import figures
 from deployspec.report.anatomy import anatomy
+from deployspec.report.bars import UNICODE
+from deployspec.report.confusions import confusions
 from deployspec.report.figures import counted, plain
-from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, waiver_lines
+from deployspec.report.rows import rows
+from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, tally, waiver_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from deployspec.ir.report import Report, TargetReport
-    from deployspec.ir.verdict import Verdict
+    from deployspec.report.rows import Row
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!])")
+_BAR: Final = 20
+
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~#&!])")
 
 
 def render(report: Report, standing: Standing) -> str:
@@ -36,8 +40,9 @@ def _blocks(report: Report, standing: Standing) -> Iterator[str]:
     yield from (f"- {name}: {escape(value)}" for name, value in facts(report))
     yield from _overview(report)
     for target in report.targets:
-        verdicts = [each for each in report.verdicts if each.target == target.name]
-        yield from _target(target, verdicts, anatomy(report, target.name))
+        yield from _target(report, target)
+    if any(target.artifact for target in report.targets):
+        yield f"\nBars: {UNICODE.legend}."
     yield from _section("Findings", report.findings)
     yield from _section("Waivers", waiver_lines(report))
 
@@ -49,35 +54,39 @@ def _overview(report: Report) -> Iterator[str]:
         yield from (f"| {' | '.join(map(escape, row))} |" for row in rows)
 
 
-def _target(target: TargetReport, verdicts: Sequence[Verdict], contents: str) -> Iterator[str]:
+def _target(report: Report, target: TargetReport) -> Iterator[str]:
+    judged = rows(report, target)
+    verdicts = [each.verdict for each in judged]
     yield f"\n### {escape(f'{target.name} ({target.format})')}\n"
     if target.artifact:
         yield f"{escape(target.artifact.name)} sha256:{escape(target.artifact.sha256)}\n"
-        if contents:
+        if contents := anatomy(report, target.name):
             yield f"{escape(contents)}\n"
-        yield f"{confidence(target)}\n"
-        yield "| budget | limit | estimate | interval | n | evidence | verdict |"
-        yield "|---|---|---:|---|---:|---|---|"
-        yield from map(_row, verdicts)
+        yield f"{escape(tally(verdicts))}; {confidence(target)}\n"
+        yield "| budget | limit | estimate | reference | interval | | n | evidence | verdict |"
+        yield "|---|---|---:|---:|---|---|---:|---|---|"
+        yield from map(_row, judged)
     else:
         yield f"**not built: {escape(target.failure)}**\n"
         yield f"so {counted(len(verdicts), 'budget')} could not be measured"
-    explained = reasons(target, verdicts)
+    explained = [*map(str, reasons(target, verdicts)), *confusions(report, target)]
     if explained:
         yield ""
-    yield from (f"- {escape(str(each))}" for each in explained)
+    yield from (f"- {escape(each)}" for each in explained)
 
 
-def _row(verdict: Verdict) -> str:
-    said = escape(figures.outcome(verdict))
+def _row(row: Row) -> str:
+    bar, said = row.bar(_BAR), escape(row.outcome)
     cells = (
-        escape(verdict.budget),
-        escape(figures.limit(verdict)),
-        escape(figures.estimate(verdict)),
-        escape(figures.interval(verdict)),
-        figures.support(verdict),
-        figures.evidence(verdict),
-        said if verdict.verdict is Outcome.PASS else f"**{said}**",
+        escape(row.verdict.budget),
+        escape(row.limit),
+        escape(row.estimate),
+        escape(row.reference),
+        escape(row.interval),
+        f"`{bar}`" if bar else "",
+        row.support,
+        row.evidence,
+        said if row.verdict.verdict is Outcome.PASS else f"**{said}**",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -57,6 +57,8 @@ EVALUATOR: Final = Toolchain(
     name="coreml-evaluator", shares="torch", distributions=("coremltools", "torch"), extra="coreml"
 )
 
+_TYPED_EXECUTION: Final = "https://apple.github.io/coremltools/docs-guides/source/typed-execution-example.html"
+
 _FROM_TORCH: Final = Lowering(
     name="float32",
     takes=(TORCH_MODULE, EXPORTED_PROGRAM, SCRIPT_MODULE),
@@ -64,6 +66,7 @@ _FROM_TORCH: Final = Lowering(
     function=f"{__name__}.from_torch:lower",
     toolchain=TORCH,
     tolerance=EXACT,
+    remark=f"in float32 it runs on GPU and CPU only, the Neural Engine takes float16 ({_TYPED_EXECUTION})",
     cost_s=4.0,
 )
 _FROM_TENSORFLOW: Final = replace(
@@ -145,5 +148,5 @@ def _lowering(edge: Lowering, scheme: str | None, options: dict[str, Any]) -> Lo
     made = replace(edge, options={"scheme": scheme} | options)
     if scheme is None:
         return made
-    made = replace(made, name=scheme, realises=scheme, tolerance=TOLERANCES[scheme])
+    made = replace(made, name=scheme, realises=scheme, tolerance=TOLERANCES[scheme], remark="")
     return replace(made, takes=(TORCH_MODULE,), needs=("calibration",)) if scheme == "int8" else made

@@ -36,7 +36,7 @@ def compress(program: Any, scheme: str | None) -> Any:
     pruned = _is_pruned(program, _BITS[scheme])
     match scheme:
         case "int8-weights":
-            program = _linear(program, dtype="int8")
+            program = _linear(program, dtype=_eight_bits(program))
         case "int4-weights":
             # What no whole number of blocks fills goes to 8 bits: 4, with one scale a channel, would lose too much.
             program = _linear(program, dtype="int4", granularity="per_block", block_size=_BLOCK)
@@ -44,6 +44,16 @@ def compress(program: Any, scheme: str | None) -> Any:
         case "palette-8" | "palette-6" | "palette-4":
             program = _palettized(program, _BITS[scheme])
     return _without_zeros(program, _BITS[scheme]) if pruned else program
+
+
+def _eight_bits(program: Any) -> str:
+    """Signed in the encoding of iOS 18; in that of iOS 16 unsigned about 127, which is the same on every device.
+
+    Signed with zero point 0 has been seen to go wrong there: https://github.com/apple/coremltools/issues/2114.
+    """
+    import coremltools
+
+    return "int8" if program.get_spec().specificationVersion >= coremltools.target.iOS18.value else "uint8"
 
 
 def _linear(program: Any, **how: Any) -> Any:

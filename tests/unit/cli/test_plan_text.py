@@ -14,11 +14,19 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "imbalanced"
 
 def test_a_budget_that_nothing_measures_is_a_row_of_its_own(tmp_path: Path) -> None:
     spec = shutil.copytree(EXAMPLE, tmp_path / "imbalanced") / "deployspec.toml"
-    spec.write_text(spec.read_text().replace("[budgets]", '[budgets]\nenergy = "< 5 mJ"\nchurn = "< 1 pp"'))
+    spec.write_text(spec.read_text().replace("[budgets]", '[budgets]\nsplit_uses = "<= 5"'))
     outcome = CliRunner().invoke(group, ["plan", str(spec)])
     assert outcome.exit_code == 0
     rows = [line.split() for line in outcome.stdout.splitlines()]
     said = ["!", "not", "measured", "in", "this", "version"]
-    assert ["energy", "<", "5", "mJ", *said] in rows
-    assert ["churn", "<", "1", "pp", *said] in rows
-    assert sum(row[:1] == ["churn"] for row in rows) == 1
+    assert ["split_uses", "<=", "5", *said] in rows
+    assert sum(row[:1] == ["split_uses"] for row in rows) == 1
+
+
+def test_a_split_that_is_too_small_for_a_budget_is_told_how_many_would_do(tmp_path: Path) -> None:
+    spec = shutil.copytree(EXAMPLE, tmp_path / "imbalanced") / "deployspec.toml"
+    spec.write_text(spec.read_text().replace('">= 80 %"', '">= 99 %"'))
+    outcome = CliRunner().invoke(group, ["plan", str(spec)])
+    assert outcome.exit_code == 0
+    row = next(line for line in outcome.stdout.splitlines() if "recall.poor" in line)
+    assert "! nothing: it needs about 299 samples" in row, "0.99 ** 299 <= 0.05 < 0.99 ** 298"

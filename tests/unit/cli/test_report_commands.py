@@ -46,9 +46,9 @@ def test_verify_tells_every_step(folder: Path, capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == " 1 ok           envelope: a DSSE envelope with 1 signature"
     assert lines[1] == f" 2 ok           signature: signed by {DSSE_KEY.public.keyid}"
-    assert lines[5] == " 6 ok           artifacts: 2 artifacts in 'artifacts' with the recorded digests"
-    assert lines[6].startswith(" 7 not checked  expectations")
-    assert lines[10:] == ["VERIFIED. RELEASED: 10 budgets hold"]
+    assert lines[6] == " 7 ok           artifacts: 2 artifacts in 'artifacts' with the recorded digests"
+    assert lines[7].startswith(" 8 not checked  expectations")
+    assert lines[12:] == ["VERIFIED. RELEASED: 10 budgets hold"]
 
 
 def test_verify_exits_with_what_the_report_concludes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_editing_an_artifact_beside_the_report_is_refused(folder: Path, capsys: 
     (folder / "artifacts" / "android" / "digits.tflite").write_bytes(b"another")
     assert run("verify", "report.dsse.json", "--public-key", "key.pub.pem", *AT) == 5
     out = capsys.readouterr().out
-    assert " 6 refused      artifacts: 'android/digits.tflite' has digest" in out
+    assert " 7 refused      artifacts: 'android/digits.tflite' has digest" in out
     assert out.endswith("REFUSED: do not rely on this report\n")
 
 
@@ -70,7 +70,7 @@ def test_verify_in_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     found = json.loads(capsys.readouterr().out)
     assert (found["holds"], found["exitCode"], found["result"]) == (True, 0, "passed")
     assert found["signers"] == [DSSE_KEY.public.keyid]
-    assert [step["number"] for step in found["steps"]] == list(range(1, 11))
+    assert [step["number"] for step in found["steps"]] == list(range(1, 13))
     assert run("verify", "unsigned.json", *AT, "--format", "json") == 5
     refused = json.loads(capsys.readouterr().out)
     assert (refused["holds"], refused["exitCode"], refused["result"]) == (False, 5, None)
@@ -98,9 +98,12 @@ def test_time_is_now_unless_it_is_given(folder: Path, capsys: pytest.CaptureFixt
         (("absent.json",), "cannot read the report 'absent.json': No such file"),
         (("report.dsse.json", "--public-key", "absent.pem"), "cannot read the key 'absent.pem'"),
         (("report.dsse.json", "--public-key", "key.pub.pem", "--public-key", "key.pub.pem"), "hold the same key"),
-        (("report.dsse.json", "--trust", "trust.toml"), "trust policies are not in this version"),
+        (("report.dsse.json", "--trust", "absent.toml"), "cannot read the file: No such file"),
+        (("report.dsse.json", "--trust", "key.pub.pem"), "not TOML"),
+        (("report.dsse.json", "--trust", "a", "--public-key", "b"), "cannot be combined"),
         (("report.dsse.json", "--artifacts", "absent"), "there is no such folder"),
         (("report.dsse.json", "--expect-spec", "abc"), "write 64 hex digits"),
+        (("report.dsse.json", "--expect-data", "test"), "write 64 hex digits"),
         (("report.dsse.json", "--at", "today"), "write it as 2026-01-31T12:00:00Z"),
     ],
 )
@@ -130,6 +133,20 @@ def test_show_as_markdown_and_json(folder: Path, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out) == codec.encode(failing())
 
 
+def test_show_exports_for_other_tools(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "report.dsse.json", "--format", "bundle", "--out", "report.sigstore.json") == 0
+    assert capsys.readouterr().out == ""
+    bundle = json.loads((folder / "report.sigstore.json").read_text())
+    assert bundle["verificationMaterial"]["publicKey"]["hint"] == DSSE_KEY.public.keyid
+    assert run("show", "elsewhere/failing.json", "--format", "vsa") == 0
+    assert json.loads(capsys.readouterr().out)["predicate"]["verificationResult"] == "FAILED"
+
+
+def test_an_unsigned_report_makes_no_bundle(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "unsigned.json", "--format", "bundle") == 2
+    assert "the report is unsigned" in capsys.readouterr().err
+
+
 def test_show_refuses_what_is_no_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", "key.pub.pem") == 5
     assert "error: the envelope is not strict JSON" in capsys.readouterr().err
@@ -148,7 +165,7 @@ def test_keygen_makes_a_pair_that_signs(
     assert "a key is never overwritten" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["verify", "show", "keygen"])
+@pytest.mark.parametrize("command", ["verify", "show", "sign", "keygen"])
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command, "--help") == 0
     assert f"  deployspec {command} " in capsys.readouterr().out

@@ -133,7 +133,7 @@ def by_hand(folder: Path, envelope: str) -> tuple[subprocess.CompletedProcess[st
     """Type the reference's commands beside a report; what happened, and what the reference says is printed."""
     (folder / "report.dsse.json").write_text(envelope)
     shutil.copy(VECTOR / "key.pub.pem", folder / "release.pub.pem")
-    script = next(block for block in blocks(ROOT / "docs" / "reports.md", "console") if "dgst" in block).splitlines()
+    script = next(block for block in blocks(ROOT / "docs" / "trust.md", "console") if "dgst" in block).splitlines()
     typed = "\n".join(line[2:] for line in script if line.startswith("$ "))
     printed = "\n".join(line for line in script if not line.startswith("$ "))
     ran = subprocess.run(["sh", "-eu", "-c", typed], cwd=folder, capture_output=True, text=True, check=False)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
 from mlprograms import Body, Name, Op, mil_type, save
+from nets import coremltools_alone
 
 from deployspec.evaluators.mlprogram import Mode, load
 
@@ -18,21 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-_NOT_NEEDED = ("tensorflow", "sklearn", "executorch", "torchao", "xgboost", "keras")
-
 
 @pytest.fixture(scope="session")
 def coremltools() -> ModuleType:
-    """coremltools without the frameworks that it would import only because they are installed."""
-    blocked = [each for each in _NOT_NEEDED if each not in sys.modules]
-    sys.modules.update(dict.fromkeys(blocked))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import coremltools
-    for each in blocked:
-        del sys.modules[each]
-    logging.getLogger("coremltools").setLevel(logging.ERROR)
-    return coremltools
+    """coremltools, imported once."""
+    return coremltools_alone()
 
 
 class Evaluate(Protocol):

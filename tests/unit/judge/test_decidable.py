@@ -32,7 +32,7 @@ def test_the_smallest_drop_and_the_most_net_broken() -> None:
     assert float(found.best) == pytest.approx(1 - 0.05 ** (1 / 100), abs=2e-5)
     assert found.errors is not None
     for broken, expected in ((found.errors, Outcome.PASS), (found.errors + 1, Outcome.INCONCLUSIVE)):
-        pair = table([[100 - broken, broken], [0, 0]], "ab", paired=(outcomes(100 - broken, broken, 0, 0),))
+        pair = table([[100]], "a", paired=(outcomes(100 - broken, broken, 0, 0),))
         assert verdict(asked, [quality(pair)]).verdict is expected
 
 
@@ -72,3 +72,47 @@ def test_only_quality_budgets_on_known_splits_are_told() -> None:
 def test_as_a_point_every_floor_up_to_one_is_within_reach() -> None:
     (found,) = decidable([budget("recall", ">= 100 %", "a")], SPLIT, rules(None))
     assert (found.passable, found.errors, found.best) == (True, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "label", "needed"),
+    [
+        ("recall", ">= 95 %", "a", 59),  # 0.95 ** 59 <= 0.05 < 0.95 ** 58
+        ("agreement", "> 99 %", None, 299),
+        ("accuracy_drop", "< 2 pp", None, 149),  # 0.98 ** 149 <= 0.05 < 0.98 ** 148
+        ("f1", ">= 99 %", "b", 150),  # J of 98.02 %
+        ("accuracy", ">= 100 %", None, None),
+        ("accuracy_drop", "< -1 pp", None, None),
+    ],
+)
+def test_what_cannot_be_decided_says_how_many_samples_would_do(
+    metric: str, limit: str, label: str | None, needed: int | None
+) -> None:
+    (found,) = decidable([budget(metric, limit, label)], SPLIT, rules())
+    assert not found.passable
+    assert found.needed == (needed and pytest.approx(needed, rel=0.01))
+    assert ("would do" in found.text) is (needed is not None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "label"), [("macro_f1", ">= 99 %", None), ("precision_drop", "< 1 pp", "a")]
+)
+def test_about_so_many_samples_do_for_resampled_figures_too(metric: str, limit: str, label: str | None) -> None:
+    asked = budget(metric, limit, label)
+    (found,) = decidable([asked], SPLIT, rules())
+    assert not found.passable
+    assert found.needed is not None
+    for factor, passable in ((1.2, True), (0.8, False)):
+        size = round(factor * found.needed)
+        per_class = {"a": size, "b": size} if label else {"a": size // 2, "b": size // 2}
+        support = {"test": SplitSupport(n=sum(per_class.values()), per_class=per_class)}
+        assert decidable([asked], support, rules())[0].passable is passable
+
+
+def test_a_class_without_samples_needs_as_many_as_the_limit_and_min_support_ask_for() -> None:
+    support = {"test": SplitSupport(n=100, per_class={"a": 0, "b": 100})}
+    for by, needed in ((rules(), 14), (rules(min_support=30), 30), (rules(None, min_support=30), 30)):
+        (found,) = decidable([budget("recall", ">= 80 %", "a")], support, by)
+        assert (found.needed, found.best) == (needed, None)  # 0.8 ** 14 <= 0.05 < 0.8 ** 13
+    (found,) = decidable([budget("macro_recall", ">= 80 %")], support, rules())
+    assert found.needed is None

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from sample_evidence import budget, measured, processes, rules, verdict
-from scipy.stats import binom
+from scipy.stats import binom, quantile_test
 
 from deployspec.ir.evidence import NotMeasured
 from deployspec.ir.verdict import Outcome
@@ -32,6 +32,16 @@ def test_the_rank_is_the_smallest_whose_error_is_at_most_alpha(n: int, alpha: fl
 def test_the_largest_of_six_errs_one_in_64() -> None:
     assert rank_above(6, 1 / 64) == 6
     assert rank_above(6, 1 / 65) is None
+
+
+@pytest.mark.parametrize("n", [*LOOKS, 13])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 3])
+def test_the_bounds_of_the_median_are_those_of_scipy(n: int, alpha: float) -> None:
+    values = np.random.default_rng(n).lognormal(size=n)
+    figure = median_bounds([Decimal(value) for value in values], alpha)
+    below = quantile_test(values, q=1, p=0.5, alternative="less").confidence_interval(1 - alpha)
+    above = quantile_test(values, q=1, p=0.5, alternative="greater").confidence_interval(1 - alpha)
+    assert (float(figure.lower), float(figure.upper)) == (above.low, below.high)
 
 
 def test_the_three_looks_together_err_at_most_alpha() -> None:
@@ -99,6 +109,20 @@ def test_contention_may_have_slowed_a_failure_but_never_hurried_a_pass() -> None
     assert "contended processes could have flipped it" in found.reason
 
 
+def test_a_failure_stands_where_all_the_waiting_could_not_have_caused_it() -> None:
+    for least, told in ((101, Outcome.FAIL), (100, Outcome.FAIL), (99, Outcome.INCONCLUSIVE)):
+        slow = processes(*[200] * 6, contended=(True,) * 6, least=(*[150] * 5, least))
+        assert verdict(LIMIT, [measured("latency.p95", slow)]).verdict is told
+    quick = processes(*[90] * 6, contended=(True,) * 6, least=(1,) * 6)
+    assert verdict(LIMIT, [measured("latency.p95", quick)]).verdict is Outcome.PASS
+
+
+def test_what_the_least_was_counts_up_to_the_look_that_decides() -> None:
+    undecided_at_six = processes(*[200] * 12, least=(*[150] * 5, 50, *[150] * 6))
+    found = verdict(LIMIT, [measured("latency.p95", undecided_at_six)])
+    assert (found.verdict, found.n) == (Outcome.FAIL, 12)
+
+
 def test_a_later_look_outvotes_one_contended_process() -> None:
     assert outcome(*[200] * 12, contended=(True, *[False] * 11)) is Outcome.FAIL
 
@@ -107,13 +131,18 @@ def test_contention_counts_for_a_point_too() -> None:
     assert outcome(90, 110, 120, contended=(False, True, True), confidence=None) is Outcome.INCONCLUSIVE
 
 
-def test_contention_can_flip_a_reduction_either_way_and_memory_not_at_all() -> None:
+def test_contention_can_flip_a_comparison_either_way_and_memory_not_at_all() -> None:
     marked = (True, *[False] * 5)
-    reduction, memory = budget("latency_reduction", ">= 30 %"), budget("memory_peak", "< 200 MB")
-    for share, quiet in (("0.5", Outcome.PASS), ("0.1", Outcome.FAIL)):
-        undisturbed, disturbed = processes(*[share] * 6), processes(*[share] * 6, contended=marked)
-        assert verdict(reduction, [measured("latency_reduction", undisturbed)]).verdict is quiet
-        assert verdict(reduction, [measured("latency_reduction", disturbed)]).verdict is Outcome.INCONCLUSIVE
+    for name, limit, good, bad in (
+        ("latency_reduction", ">= 30 %", "0.5", "0.1"),
+        ("sustained_slowdown", "< 30 %", "0.1", "0.5"),
+        ("energy", "< 3 mJ", "1", "5"),
+    ):
+        for value, quiet in ((good, Outcome.PASS), (bad, Outcome.FAIL)):
+            undisturbed, disturbed = processes(*[value] * 6), processes(*[value] * 6, contended=marked)
+            assert verdict(budget(name, limit), [measured(name, undisturbed)]).verdict is quiet
+            assert verdict(budget(name, limit), [measured(name, disturbed)]).verdict is Outcome.INCONCLUSIVE
+    memory = budget("memory_peak", "< 200 MB")
     large = measured("memory_peak", processes(*[300_000_000] * 6, contended=marked))
     assert verdict(memory, [large]).verdict is Outcome.FAIL
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from sample_evidence import AT, budget, measured, processes, quality, rules, table, verdict
+from sample_evidence import AT, budget, measured, own_budget, processes, quality, rules, scores, table, verdict
 
 from deployspec.ir.budget import BUDGETS, Budget
 from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured, Reduction, Share
@@ -163,11 +163,16 @@ def test_top5_accuracy_needs_a_ranking() -> None:
     assert verdict(asked, [quality(replace(GOOD, top5=182))]).verdict is Outcome.PASS
 
 
-def test_a_metric_of_the_specs_own_is_not_measured_here() -> None:
-    own = Budget(metric="wer", limit=Bound(Comparator.LT, Decimal("0.1"), text="< 0.1"))
-    found = verdict(own, [])
-    assert found.verdict is Outcome.NOT_MEASURED
-    assert found.reason == "wer: not measured in this version"
+def test_of_few_classes_each_is_among_the_five_best() -> None:
+    found = verdict(budget("top5_accuracy", ">= 90 %"), [quality(GOOD)])
+    assert found.reason == "top5 accuracy: of so few classes each is among the five best"
+
+
+def test_a_metric_of_the_specs_own_is_judged_from_scores_under_its_name_only() -> None:
+    own = own_budget("load", "< 0.1")
+    assert verdict(own, [measured("load", processes(0, 0, 0, 0, 0, 0))]).reason == "load: nothing measured it"
+    assert verdict(own, [measured("metrics.load", scores([0.01] * 90), split="test")]).verdict is Outcome.PASS
+    assert verdict(own, [measured("metrics.load", scores([0.01] * 90), split="field")]).verdict is Outcome.NOT_MEASURED
 
 
 def test_absence_tells_what_this_version_lacks_from_what_went_wrong() -> None:
@@ -327,3 +332,17 @@ def test_of_better_evidence_a_weaker_one_takes_nothing() -> None:
     on_device = replace(quality(GOOD), evidence=EvidenceClass.DEVICE)
     found = verdict(asked, [*runs([[60, 31], [30, 61]], [[90, 1], [1, 90]]), on_device], EVALUATED)
     assert (found.verdict, found.evidence) == (Outcome.PASS, EvidenceClass.DEVICE)
+
+
+def test_a_verdict_that_hangs_on_the_way_of_counting_is_inconclusive_and_says_which_way_flips_it() -> None:
+    asked, plain = budget("accuracy", ">= 90 %"), quality(GOOD)
+    alike, unlike = (
+        replace(quality(table(each, "ab")), variant="without doubles")
+        for each in ([[85, 1], [1, 85]], [[9, 6], [1, 9]])
+    )
+    assert verdict(asked, [alike, plain]).reason == verdict(asked, [plain]).reason, "the plain way is shown"
+    found = verdict(asked, [unlike, plain])
+    assert (found.verdict, found.estimate) == (Outcome.INCONCLUSIVE, Decimal("0.989011"))
+    plainly, _, otherwise = found.reason.partition(": pass, but ")
+    assert plainly == "accuracy: 180 of 182; at 95 % confidence at least 96.58 %, the floor is 90 %"
+    assert otherwise.startswith("without doubles: fail, as accuracy: 18 of 25; at 95 % confidence at most ")

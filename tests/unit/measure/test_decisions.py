@@ -11,7 +11,7 @@ from sklearn.metrics import top_k_accuracy_score
 from deployspec.errors import DataFault
 from deployspec.ir.spec import Output, TaskTable
 from deployspec.measure import decisions
-from deployspec.measure.decisions import NotFinite, decide, top_five_hits
+from deployspec.measure.decisions import NotFinite, among_five, decide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,11 +90,11 @@ def test_blocks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     labels = np.arange(50) % 7
     np.save(tmp_path / "o.npy", rows)
     task = TaskTable(kind="classification", labels=tuple("abcdefg"))
-    whole = decide(tmp_path / "o.npy", task, Output(name="o")), top_five_hits(tmp_path / "o.npy", labels)
+    whole = decide(tmp_path / "o.npy", task, Output(name="o")), among_five(tmp_path / "o.npy", labels)
     monkeypatch.setattr(decisions, "ROWS", 8)
-    parts = decide(tmp_path / "o.npy", task, Output(name="o")), top_five_hits(tmp_path / "o.npy", labels)
+    parts = decide(tmp_path / "o.npy", task, Output(name="o")), among_five(tmp_path / "o.npy", labels)
     assert np.array_equal(whole[0], parts[0])
-    assert whole[1] == parts[1]
+    assert np.array_equal(whole[1], parts[1])
     rows[41] = np.nan
     np.save(tmp_path / "o.npy", rows)
     with pytest.raises(NotFinite, match=r"first at sample 41$"):
@@ -107,7 +107,41 @@ def test_the_five_best_agree_with_sklearn(tmp_path: Path, classes: int) -> None:
     rows, labels = generator.standard_normal((300, classes)), generator.integers(0, classes, 300)
     np.save(tmp_path / "o.npy", rows)
     expected = top_k_accuracy_score(labels, rows, k=5, normalize=False, labels=range(classes))
-    assert top_five_hits(tmp_path / "o.npy", labels) == expected
+    assert among_five(tmp_path / "o.npy", labels).sum() == expected
+
+
+@pytest.mark.parametrize(("label", "expected"), [(0, True), (4, True), (5, False), (6, False)])
+def test_of_equal_outputs_the_first_five_are_the_best_as_the_first_is_decided_for(
+    tmp_path: Path, label: int, expected: bool
+) -> None:
+    np.save(tmp_path / "o.npy", np.zeros((1, 7)))
+    assert among_five(tmp_path / "o.npy", np.array([label])).tolist() == [expected]
+    np.save(tmp_path / "o.npy", np.array([[3, 3, 3, 3, 0, 3, 9]]))
+    assert among_five(tmp_path / "o.npy", np.array([label])).tolist() == [label in (0, 1, 2, 3, 6)]
+
+
+SEVERAL = TaskTable(kind="multilabel", labels=("a", "b", "c"), threshold=0.6)
+
+
+@pytest.mark.parametrize(("kind", "edge"), [("probabilities", 0.6), ("logits", 0.405466)])
+def test_each_label_is_called_by_its_own_probability(tmp_path: Path, kind: Any, edge: float) -> None:
+    """0.405465... is the logit of 0.6."""
+    rows = np.array([[edge, edge - 1e-3, 1], [0, 0, 0], [1, 1, edge]])
+    np.save(tmp_path / "o.npy", rows)
+    called = decide(tmp_path / "o.npy", SEVERAL, Output(name="o", kind=kind))
+    assert called.tolist() == [[True, False, True], [False] * 3, [True] * 3]
+
+
+def test_without_labels_each_column_is_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "o.npy", np.array([[1, -1, 1, -1, 1]]))
+    called = decide(tmp_path / "o.npy", TaskTable(kind="multilabel"), Output(name="o"))
+    assert called.tolist() == [[True, False, True, False, True]]
+
+
+def test_columns_that_are_not_the_labels_are_a_fault_of_several_labels_too(tmp_path: Path) -> None:
+    np.save(tmp_path / "o.npy", np.zeros((2, 4)))
+    with pytest.raises(DataFault, match="output 'o' has 4 values a sample, the task has 3 labels"):
+        decide(tmp_path / "o.npy", SEVERAL, Output(name="o"))
 
 
 def test_without_labels_the_largest_of_any_number_of_columns_decides(decided: Any) -> None:

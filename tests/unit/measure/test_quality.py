@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    multilabel_confusion_matrix,
+    precision_recall_fscore_support,
+    top_k_accuracy_score,
+)
 
 from deployspec.ir.artifact import Done
-from deployspec.ir.evidence import Classified, EvidenceClass, NotMeasured, PairedOutcomes, Share, Statistic
+from deployspec.ir.evidence import Classified, EvidenceClass, Multilabel, NotMeasured, PairedOutcomes, Share, Statistic
 from deployspec.ir.spec import Input, Model, Output, Spec, TaskTable
+from deployspec.measure.counting import EVERY_ROW, Counting
 from deployspec.measure.quality import Evaluated, measure_quality
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ class Lab:
 
     def measure(
         self, task: TaskTable | None, y: np.ndarray | None, before: Sequence[Any], after: Sequence[Any],
-        names: Sequence[str] = ("o",),
+        names: Sequence[str] = ("o",), counting: Counting = EVERY_ROW,
     ) -> dict[str, Statistic]:  # fmt: skip
         runs = [
             self.done(name, {f"outputs/{i}": np.asarray(each) for i, each in enumerate(outputs)}, runtime="r 1")
@@ -50,9 +57,9 @@ class Lab:
             outputs=tuple(Output(name=name) for name in names),
         )  # fmt: skip
         spec = Spec(path=Path("s.toml"), root=Path(), sha256="", model=model, targets=(), task=task)
-        found = measure_quality(
-            spec, "t", Evaluated(split="test", data=data, reference=runs[0], artifact=runs[1]), EvidenceClass.HOST
-        )
+        evaluated = Evaluated(split="test", data=data, reference=runs[0], artifact=runs[1], counting=counting)
+        found = measure_quality(spec, "t", evaluated, EvidenceClass.HOST)
+        assert {each.variant for each in found} == {counting.variant}
         assert {each.samples_sha256 for each in found} == {"artifact"}
         assert {(each.split, each.runtime, each.evidence) for each in found} == {("test", "r 1", EvidenceClass.HOST)}
         return {each.name: each.statistic for each in found}
@@ -164,6 +171,25 @@ def test_a_nan_is_no_decision_and_says_where(lab: Lab, which: str) -> None:
     assert lab.measure(CLASSES, np.arange(7), *outputs) == {"quality": reason, "agreement": reason}
 
 
+def test_several_labels_have_the_tables_of_sklearn(lab: Lab) -> None:
+    generator = np.random.default_rng(3)
+    y = (generator.random((300, 4)) < [0.5, 0.2, 0.9, 0.0]).astype(np.int64)
+    before = 2 * y - 1 + generator.standard_normal((300, 4))
+    after = before + generator.standard_normal((300, 4)) * 0.5
+    found = lab.measure(TaskTable(kind="multilabel", labels=tuple("abcd")), y, [before], [after])
+    table = found["quality"]
+    assert isinstance(table, Multilabel)
+    for called, side in (
+        (after > 0, lambda pair: pair.both + pair.repaired),
+        (before > 0, lambda pair: pair.reference_right),
+    ):
+        for i, (negatives, positives) in enumerate(multilabel_confusion_matrix(y, called)):
+            assert (side(table.inside[i]), table.inside[i].n) == (positives[1], positives.sum())
+            assert (side(table.outside[i]), table.outside[i].n) == (negatives[0], negatives.sum())
+    assert (table.n, table.support("d")) == (300, 0)
+    assert found["agreement"] == Share(hits=int(((before > 0) == (after > 0)).all(axis=1).sum()), n=300)
+
+
 def test_values_agree_within_a_share_of_the_references_spread(lab: Lab) -> None:
     before = np.array([[0.0, 5.0], [10.0, 5.0], [2.0, 2.0], [3.0, 3.0]])
     after = before + np.array([[0.0, 0.14], [0.49, 0.0], [0.51, 0.0], [0.0, -0.16]])
@@ -177,3 +203,24 @@ def test_without_a_task_there_is_agreement_of_values(lab: Lab) -> None:
     before = np.array([[0.0], [10.0]])
     assert lab.measure(None, None, [before], [before + 0.099])["agreement"] == Share(hits=2, n=2)
     assert lab.measure(None, None, [before], [before + 0.101])["agreement"] == Share(hits=0, n=2)
+
+
+def test_samples_that_do_not_count_are_in_no_figure_and_their_number_is_told(
+    lab: Lab, scores: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    y, before, after = scores
+    kept = np.random.default_rng(0).random(len(y)) < 0.8
+    left_out = lab.measure(CLASSES, y, [before], [after], counting=Counting(kept=kept, variant="fewer"))
+    table = left_out["quality"]
+    assert isinstance(table, Classified)
+    assert (table.n, table.excluded) == (kept.sum(), (~kept).sum())
+    apart = lab.measure(CLASSES, y[kept], [before[kept]], [after[kept]])
+    assert left_out == {**apart, "quality": replace(apart["quality"], excluded=table.excluded)}
+
+
+def test_why_nothing_can_be_counted_is_the_reason_of_every_figure(
+    lab: Lab, scores: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    y, before, after = scores
+    found = lab.measure(CLASSES, y, [before], [after], counting=Counting(refused="all leaked"))
+    assert set(found.values()) == {NotMeasured(reason="all leaked")}

@@ -93,6 +93,7 @@ def test_figures_are_counts_and_shares() -> None:
         "macs": NotMeasured(reason="'resize' has no known shape"),
         "sparsity": Share(hits=4, n=16),
         "operators": Operators(counts=(("conv", 2), ("relu", 1))),
+        "weights.float32": Count(value=Decimal(80)),
         "undelegated_ops": Count(value=Decimal(3)),
     }
 

@@ -21,6 +21,7 @@ from deployspec.ir.plan import Runner, Toolchain
 from deployspec.ir.spec import Input, Model
 from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import timing
+from deployspec.measure.energy import WINDOW_S
 from deployspec.measure.samples import SampleStore
 from deployspec.measure.timing import FIGURES, Samples, Timed, measurements, time_artifact
 
@@ -65,14 +66,15 @@ def values(found: Sequence[Measurement], name: str) -> list[Decimal]:
 
 
 def figures(timed: Timed, *processes: dict[str, Any], ratios: Sequence[dict[str, Any]] = ()) -> list[Measurement]:
-    samples = Samples(measured_at="2026-01-01T00:00:00Z", runtime="r 1", time=list(processes), ratio=list(ratios))
+    lines = {"time": list(processes), "ratio": list(ratios)}
+    samples = Samples(measured_at="2026-01-01T00:00:00Z", runtime="r 1", lines=lines)
     return measurements(timed, Bench(), samples)
 
 
 @pytest.mark.parametrize(
     ("name", "milliseconds"),
     [("latency.p50", 50), ("latency.p90", 90), ("latency.p95", 95), ("latency.max", 100), ("load", 7),
-     ("first_call", Decimal("3.5"))],
+     ("first_call", Decimal("3.5")), ("cold_start", Decimal("10.5"))],
 )  # fmt: skip
 def test_a_figure_is_a_call_that_happened_in_milliseconds(timed: Timed, name: str, milliseconds: Decimal) -> None:
     assert values(figures(timed, line()), name) == [Decimal(milliseconds)]
@@ -101,12 +103,13 @@ def test_there_is_one_figure_for_each_process_in_order(timed: Timed) -> None:
     assert values(found, "memory_peak") == [4096] * 3
 
 
-def test_a_process_that_waited_for_a_tenth_of_its_time_was_disturbed(timed: Timed) -> None:
-    found = figures(timed, line(), line(cpu_s=0.89), line(cpu_s=0.91), line(wall_s=0.0, cpu_s=0.0))
-    (statistic,) = [each.statistic for each in found if each.name == "latency.p50"]
-    assert isinstance(statistic, Processes)
-    assert statistic.contended == (False, True, False, False)
-    assert statistic.calls == 100
+def test_a_start_that_waited_could_have_been_quicker_by_as_much(timed: Timed) -> None:
+    found = figures(timed, line(), line(start={"wall_s": 0.0105, "cpu_s": 0.0065}))
+    for name, value, least in (("load", 7, 3), ("first_call", Decimal("3.5"), 0), ("cold_start", Decimal("10.5"), 6.5)):
+        (statistic,) = [each.statistic for each in found if each.name == name]
+        assert isinstance(statistic, Processes)
+        assert (statistic.values, statistic.least) == ((value, value), (value, Decimal(least)))
+        assert statistic.contended == (False, True)
 
 
 def test_memory_that_a_system_does_not_tell_is_not_measured(timed: Timed) -> None:
@@ -144,6 +147,22 @@ def test_what_is_asked_of_the_lane(timed: Timed) -> None:
     assert ratio_task["calls"] >= 50
 
 
+def test_sustained_runs_and_energy_are_measured_where_they_are_asked_for(timed: Timed) -> None:
+    quarters = [{"median_ns": each, "calls": 1, "wall_s": 1.0, "cpu_s": 1.0} for each in (100, 0, 0, 150)]
+    answers = (line(), {"task": 1, "quarters": quarters}, {"task": 2, "missing": "no counter"})
+    asked = dataclasses.replace(timed, sustained_s=60, energy=True)
+    _, found = time_artifact(asked, bench := Bench(*answers), (6,), lambda _: True)
+    assert [(task["task"], task.get("seconds")) for task in bench.programs[0].job["tasks"]] == [
+        ("time", None), ("sustain", 60), ("energy", WINDOW_S)
+    ]  # fmt: skip
+    assert values(found, "sustained_slowdown") == [Decimal("0.5")] * 6
+    assert [each.statistic for each in found if each.name == "energy"] == [NotMeasured(reason="no counter")]
+    _, broken = time_artifact(asked, Broken(), (6,), lambda _: True)
+    assert {"sustained_slowdown", "energy"} <= {each.name for each in broken}
+    metered = dataclasses.replace(asked, metered=True)
+    assert "energy" not in {each.name for each in time_artifact(metered, Bench(*answers), (6,), lambda _: True)[1]}
+
+
 def test_looks_go_on_until_the_first_that_decides(timed: Timed) -> None:
     bench, seen = Bench(), []
 
@@ -155,13 +174,13 @@ def test_looks_go_on_until_the_first_that_decides(timed: Timed) -> None:
     assert seen == [6, 12]
     assert [program.job["tasks"][0]["processes"] for program in bench.programs] == [6, 6], "only those that are missing"
     assert samples is not None
-    assert len(samples.time) == len(values(found, "load")) == 12
+    assert len(samples.lines["time"]) == len(values(found, "load")) == 12
 
 
 def test_the_last_look_is_the_last(timed: Timed) -> None:
     samples, _ = time_artifact(timed, bench := Bench(), (6, 12, 24), lambda _: False)
     assert samples is not None
-    assert len(samples.time) == 24
+    assert len(samples.lines["time"]) == 24
     assert len(bench.programs) == 3
 
 
@@ -220,7 +239,7 @@ def test_waiting_for_another_timed_run_does_not_use_up_the_time(timed: Timed, mo
 
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
-KEPT = Samples(measured_at="2026-05-01T11:00:00Z", runtime="r 1", time=[line()], ratio=[])
+KEPT = Samples(measured_at="2026-05-01T11:00:00Z", runtime="r 1", lines={"time": [line()]})
 
 
 @pytest.mark.parametrize(("later_s", "found"), [(0, True), (1, False), (-3599, True), (-3600, True), (-3601, False)])
@@ -234,7 +253,15 @@ def test_samples_are_used_again_up_to_their_age_and_never_from_the_future(
 
 
 @pytest.mark.parametrize(
-    "change", [{"digest": "other"}, {"calls": 1000}, {"baseline": Path("b"), "baseline_options": {"b": 1}}]
+    "change",
+    [
+        {"digest": "other"},
+        {"calls": 1000},
+        {"baseline": Path("b"), "baseline_options": {"b": 1}},
+        {"rows": 2},
+        {"sustained_s": 9},
+        {"energy": True},
+    ],
 )
 def test_samples_of_something_else_are_not_used(tmp_path: Path, timed: Timed, change: dict[str, Any]) -> None:
     store = SampleStore(tmp_path / "samples")
@@ -245,7 +272,7 @@ def test_samples_of_something_else_are_not_used(tmp_path: Path, timed: Timed, ch
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b'{"measured_at": "yesterday", "runtime": "", "time": [], "ratio": []}']
+    "content", [b"", b"{", b"[]", b"{}", b'{"measured_at": "yesterday", "runtime": "", "lines": {}}']
 )
 def test_samples_that_cannot_be_read_are_not_there(tmp_path: Path, timed: Timed, content: bytes) -> None:
     store = SampleStore(tmp_path / "samples")
@@ -257,7 +284,7 @@ def test_samples_that_cannot_be_read_are_not_there(tmp_path: Path, timed: Timed,
 
 def test_newer_samples_take_the_place_of_older_ones(tmp_path: Path, timed: Timed) -> None:
     store = SampleStore(tmp_path / "samples")
-    newer = Samples(measured_at="2026-05-01T11:30:00Z", runtime="r 2", time=[line()], ratio=[])
+    newer = Samples(measured_at="2026-05-01T11:30:00Z", runtime="r 2", lines={"time": [line()]})
     store.keep(timed, MACHINE, KEPT)
     store.keep(timed, MACHINE, newer)
     assert store.newest(timed, MACHINE, 3600, NOW) == newer

@@ -123,6 +123,20 @@ def test_a_metric_of_ones_own_makes_two_budgets(parse: Callable[..., Spec]) -> N
     assert [fault.code for fault in caught.value.faults] == ["unknown-budget"]
 
 
+def test_the_change_of_an_own_metric_is_in_its_unit_or_relative_and_its_figure_has_no_unit(
+    parse: Callable[..., Spec],
+) -> None:
+    metric = '[metrics.wer]\nsource = "pets.py:wer"\nbetter = "higher"\n'
+    (phone,) = parse(metric + '[budgets]\nwer = "> 0.2"\nwer_drop = "< 2 %"\n' + PHONE).targets
+    assert [each.limit.relative for each in phone.budgets] == [False, True]
+    assert [each.own_metric for each in phone.budgets] == ["wer", "wer"]
+    assert [each.row.measured_from for each in phone.budgets] == ["metrics.wer", "metrics.wer"]
+    for line in ('wer = "> 2 %"', 'wer_drop = "> 0.1"', 'wer = "< 0.2"', 'wer_drop = "< 1 pp"'):
+        with pytest.raises(SpecFaults) as caught:
+            parse(metric + f"[budgets]\n{line}\n" + PHONE)
+        assert [fault.code for fault in caught.value.faults] == ["bad-limit"]
+
+
 class TestPolicy:
     def test_adds_what_the_spec_leaves_out(self, parse: Callable[..., Spec]) -> None:
         (phone,) = parse('[budgets]\nsize = "< 20 MB"\n' + PHONE, floor='[budgets]\naccuracy = ">= 80 %"\n').targets
@@ -163,6 +177,20 @@ class TestPolicy:
         assert phone.rules.confidence == Decimal("0.99")
         assert phone.rules.least["latency"] is EvidenceClass.DEVICE
         assert phone.rules.min_support == 30
+
+    def test_raises_the_noise_of_churn(self, parse: Callable[..., Spec]) -> None:
+        floor, own = '[evidence]\nchurn_noise = "3 %"\n', '[budgets]\nsize = "< 20 MB"\n' + PHONE
+        assert parse(own).churn_noise == Decimal("0.01")
+        assert parse(own, floor=floor).churn_noise == Decimal("0.03")
+        assert parse(f'[evidence]\nchurn_noise = "5 %"\n{own}', floor=floor).churn_noise == Decimal("0.05")
+        with pytest.raises(SpecFaults) as caught:
+            parse(f'[evidence]\nchurn_noise = "2 %"\n{own}', floor=floor)
+        assert [fault.message for fault in caught.value.faults] == ["the policy demands a churn_noise of 3 %"]
+
+    def test_is_told_of_a_noise_that_is_none(self, parse: Callable[..., Spec]) -> None:
+        with pytest.raises(SpecFaults) as caught:
+            parse('[budgets]\nsize = "< 20 MB"\n' + PHONE, floor='[evidence]\nchurn_noise = "no"\n')
+        assert [(fault.code, fault.file.name) for fault in caught.value.faults] == [("bad-share", "floor.toml")]
 
     @pytest.mark.parametrize("name", ["mobile", "mobile-vision", "optimization", "torchscript"])
     def test_packaged_ones_can_be_extended(self, parse: Callable[..., Spec], name: str) -> None:

@@ -51,22 +51,22 @@ def test_a_promise_that_can_be_kept_has_no_note(tmp_path: Path) -> None:
 
 
 def test_budgets_that_nothing_measures_are_one_note_for_all_targets_that_share_them(tmp_path: Path) -> None:
-    (found,) = told(tmp_path, SPEC.replace("[budgets]", '[budgets]\nenergy = "< 5 mJ"\nstable = true'))
+    (found,) = told(
+        tmp_path, SPEC.replace("[budgets]", '[data]\ntest = "digits.py:build"\n[budgets]\nsplit_uses = "<= 5"')
+    )
     assert (found.code, found.path) == ("not-measured", ("targets", "phone"))
-    assert found.message == "target 'phone' and 1 more: energy, stable cannot be measured in this version"
+    assert found.message == "target 'phone' and 1 more: split_uses cannot be measured in this version"
 
 
-def test_a_metric_of_the_specs_own_is_not_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "regression", "custom"])
+def test_every_task_is_measured_and_so_is_a_metric_of_the_specs_own(tmp_path: Path, kind: str) -> None:
     own = '[metrics.wer]\nsource = "digits.py:build"\nbetter = "lower"\n[data]\ntest = "digits.py:build"\n[budgets]\n'
-    (found,) = told(tmp_path, SPEC.replace("[budgets]\n", own + 'wer_rise = "< 0.1"\n'))
-    assert "wer_rise cannot be measured" in found.message
-
-
-@pytest.mark.parametrize(("kind", "notes_told"), [("classification", 0), ("multilabel", 1)])
-def test_several_labels_a_sample_are_not_measured(tmp_path: Path, kind: str, notes_told: int) -> None:
-    task = f'[task]\nkind = "{kind}"\nlabels = ["a", "b"]\n[data]\ntest = "digits.py:build"\n[budgets]\n'
-    found = told(tmp_path, SPEC.replace("[budgets]\n", task + 'recall = ">= 80 %"\nagreement = ">= 90 %"\n'))
-    assert [": recall cannot be measured" in each.message for each in found] == [True] * notes_told
+    task = f'[task]\nkind = "{kind}"\nlabels = ["a", "b"]\n'
+    figure = {"regression": 'mae = "< 3"\n', "custom": ""}.get(kind, 'recall = ">= 80 %"\n')
+    assert (
+        told(tmp_path, SPEC.replace("[budgets]\n", task + own + 'wer_rise = "< 0.1"\nagreement = ">= 90 %"\n' + figure))
+        == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from deployspec.ir.plan import Action, Plan
 from deployspec.ir.tolerance import TOLERANCES
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
+from deployspec.sources.identity import origins
 
 SPECS = Path(__file__).parents[3] / "specs"
 
@@ -92,7 +93,7 @@ def test_the_bytes_of_every_artifact_are_inspected(project: Project) -> None:
         assert step.options["inspector"] == "deployspec.formats.tflite:inspect"
 
 
-def test_a_split_that_no_step_reads_is_not_prepared(project: Project) -> None:
+def test_of_a_split_that_no_step_reads_nothing_is_kept_but_digests(project: Project) -> None:
     project.save("train.npz", x=np.ones((3, 4), np.float32))
     plan = plan_of(project, FLOAT, 'train = "train.npz"\ntest = "test.npz"')
     assert "data.train" not in plan.by_id()
@@ -161,6 +162,52 @@ def test_a_pass_may_state_what_its_artifact_is_held_to(project: Project) -> None
     assert plan.routes[0].artifact == plan.routes[1].artifact, "it is made once, and judged by both"
 
 
+METRICS = """
+[metrics.wer]
+source = "metrics.py:wer"
+better = "lower"
+[metrics.idle]
+source = "metrics.py:wer"
+better = "higher"
+[budgets]
+size = "< 1 MB"
+"""
+
+
+def test_a_metric_of_the_specs_own_is_run_where_a_budget_names_it_on_its_split(project: Project) -> None:
+    project.write("metrics.py", "def wer(outputs, targets): ...\n")
+    project.save("field.npz", x=np.zeros((8, 4), np.float32), y=np.zeros(8, int))
+    head = SPEC.replace('test = "test.npz"', 'test = "test.npz"\nfield = "field.npz"').partition("[budgets]\n")[0]
+    asked = '[targets.a.budgets]\nwer_rise = "< 3 %"\n'
+    project.spec.write_text(
+        head
+        + METRICS
+        + FLOAT
+        + asked
+        + FLOAT.replace(".a", ".b")
+        + FLOAT.replace(".a", ".c")
+        + asked.replace(".a", ".c")
+    )
+    spec = parse_spec(project.spec)
+    plan = make_plan(spec)
+    scored = [step for step in plan.steps if step.action is Action.SCORE]
+    assert [step.id for step in scored] == ["reference@test.wer", "tflite.float32@test.wer"]
+    assert scored[1].takes == (
+        ("outputs", "tflite.float32@test"),
+        ("data", "data.test"),
+        ("metric", "hook:metrics.py:wer"),
+    )
+    assert scored[1].targets == ("a", "c")
+    assert scored[1].id not in plan.routes[0].steps, "where it fails, the artifact stands"
+    a, b, c = plan.routes
+    assert a.scores == c.scores
+    assert b.scores == ()
+    assert (a.scores[0].metric, a.scores[0].evaluation) == ("wer", "tflite.float32@test")
+    assert plan.by_id()["data.test"].options["labelled"] is True
+    assert plan.by_id()["data.field"].options["labelled"] is False
+    assert "hook:metrics.py:wer" in origins(spec)
+
+
 def test_every_step_comes_after_what_it_takes(project: Project) -> None:
     seen = {"model"}
     for step in plan_of(project, INT8 + REDUCTION.format("c") + FLOAT + HALF, BOTH).steps:
@@ -198,3 +245,36 @@ def test_planning_imports_no_framework() -> None:
     command = [sys.executable, "-c", PLAN_QUIETLY, str(SPECS / "digits.toml")]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def test_a_judged_split_is_looked_for_in_every_other_one_of_which_no_more_than_digests_is_kept(
+    project: Project,
+) -> None:
+    project.save("train.npz", x=np.ones((3, 4), np.float32))
+    data = 'train = "train.npz"\n' + BOTH
+    steps = plan_of(project, FLOAT + INT8, data).by_id()
+    look = steps["hygiene.test"]
+    assert (look.action, look.targets, look.options) == (Action.EXAMINE, (), {"split": "test"})
+    assert look.takes == (("data", "data.test"), ("train", "digests.train"), ("calibration", "data.calibration"))
+    assert steps["digests.train"].options["digests_only"] is True
+    assert "data.train" not in steps
+
+
+def test_a_split_alone_is_not_looked_for(project: Project) -> None:
+    plan = plan_of(project, FLOAT)
+    assert (plan.hygiene, plan.near_duplicates, plan.drift) == ((), (), None)
+    assert not any(step.action is Action.EXAMINE for step in plan.steps)
+
+
+def test_likeness_is_looked_for_where_a_budget_asks_and_drift_where_there_is_a_field_split(project: Project) -> None:
+    project.save("train.npz", x=np.ones((3, 4), np.float32))
+    project.save("field.npz", x=np.ones((3, 4), np.float32), y=np.zeros(3, int))
+    data = 'train = "train.npz"\ntest = "test.npz"\nfield = "field.npz"'
+    plan = plan_of(project, FLOAT + '[targets.a.budgets]\nnear_duplicates = "< 1 %"\n', data)
+    steps = plan.by_id()
+    assert plan.near_duplicates == (("test", "near_duplicates.test"),)
+    assert steps["near_duplicates.test"].takes == (("data", "data.test"), ("train", "data.train"))
+    assert steps["near_duplicates.test"].toolchain.extra == "hygiene"
+    assert plan.hygiene == (("test", "hygiene.test"), ("field", "hygiene.field"))
+    assert steps["hygiene.field"].takes == (("data", "data.field"), ("train", "data.train"), ("test", "data.test"))
+    assert steps[plan.drift or ""].takes == (("test", "data.test"), ("field", "data.field"))

@@ -7,9 +7,26 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sample_evidence import own_budget
 from sample_reports import RULES, budget, failing, measured, passing, quality, unmeasured
 
-from deployspec.ir.evidence import Count, EvidenceClass, PairedOutcomes, Processes, Reduction, Share
+from deployspec.ir.evidence import (
+    Aggregate,
+    Check,
+    Churn,
+    Count,
+    Drift,
+    EvidenceClass,
+    FeatureDrift,
+    Multilabel,
+    PairedOutcomes,
+    Processes,
+    Promise,
+    Reduction,
+    Scores,
+    Share,
+    Stability,
+)
 from deployspec.ir.report import Digest
 from deployspec.ir.verdict import Result
 from deployspec.report.consistency import contradictions, is_plain_name
@@ -40,6 +57,15 @@ def with_agreement(**counts: int) -> Report:
     return replace(passing(), measurements=(measured("server", "quality", quality()), told))
 
 
+def with_churn(n: int) -> Report:
+    """100 samples whose decisions were told again, and the agreement over `n`."""
+    told = (
+        measured("server", "agreement", Share(hits=n, n=n)),
+        replace(measured("server", "churn", CHURN), split="test"),
+    )
+    return replace(passing(), measurements=told)
+
+
 def with_steps(**fields: Any) -> Report:
     report = passing()
     return replace(report, steps=(replace(report.steps[0], **fields),))
@@ -54,7 +80,86 @@ SIZE = budget("size", "< 20 MB")
 LOOSE = replace(SIZE.limit, limit=Decimal(10) ** 9)
 UPSIDE_DOWN = budget("size", "> 1 B")
 STRANGER = measured("ios", "size", Count(value=Decimal(1)))
+MOVED = FeatureDrift(
+    name="x",
+    psi=Decimal("0.3"),
+    null_mean=Decimal("0.2"),
+    null_variance=Decimal("0.01"),
+    ks=Decimal("0.1"),
+    ks_p=Decimal(1),
+)
+
+
+def with_drift(*features: FeatureDrift, test: int = 360, name: str = "drift_psi") -> Report:
+    return with_statistic(Drift(features=features, test=test, field=50), name)
+
+
+VARIED = replace(measured("server", "agreement", Share(hits=4, n=5)), variant="by hand")
 PAIR = PairedOutcomes(both=96, broken=3, repaired=1, neither=0)
+STABLE = Stability(checks=(Check(promise=Promise.FINITE, calls=36),), inputs=("zeros",), batches=(1,))
+CHURN = Churn(outcomes=PAIR, noise=Decimal("0.01"))
+
+
+def checked(**fields: Any) -> Stability:
+    return replace(STABLE, checks=(replace(STABLE.checks[0], **fields),))
+
+
+def test_sound_statistics_of_conduct_are_possible() -> None:
+    for name, statistic in (("stable", STABLE), ("stable", checked(broken=2, first="zeros: NaN")), ("churn", CHURN)):
+        assert contradictions(with_statistic(statistic, name)) == ()
+    assert contradictions(with_churn(n=100)) == ()
+
+
+LABELS = Multilabel(
+    labels=("a", "b"),
+    inside=(
+        PairedOutcomes(both=40, broken=2, repaired=0, neither=1),
+        PairedOutcomes(both=90, broken=0, repaired=0, neither=0),
+    ),
+    outside=(
+        PairedOutcomes(both=55, broken=1, repaired=1, neither=0),
+        PairedOutcomes(both=9, broken=1, repaired=0, neither=0),
+    ),
+)
+NEGATIVE = PairedOutcomes(both=-1, broken=2, repaired=0, neither=42)
+ERRORS = Scores(
+    artifact=(Decimal("0.333333"), Decimal("1.23457"), Decimal(0)),
+    reference=(Decimal(2),) * 3,
+    aggregate=Aggregate.MEAN,
+)
+SQUARES = Scores(
+    artifact=(Decimal("0.111111"), Decimal("1.52416"), Decimal(0)), reference=(Decimal(4),) * 3,
+    aggregate=Aggregate.ROOT_MEAN,
+)  # fmt: skip
+
+
+def many(n: int) -> Scores:
+    return replace(ERRORS, artifact=(Decimal(1),) * n, reference=(Decimal(1),) * n)
+
+
+def with_labels(table: Multilabel | None = None, **counts: int) -> Report:
+    """Of 100 samples four are decided otherwise for one label, and one for the other."""
+    told = measured("server", "agreement", Share(**counts))
+    return replace(passing(), measurements=(measured("server", "quality", table or LABELS), told))
+
+
+def with_errors(square: Decimal) -> Report:
+    """The second error's square is there, the first's is what is asked."""
+    squares = replace(SQUARES, artifact=(square, *SQUARES.artifact[1:]))
+    pair = measured("server", "absolute_error", ERRORS), measured("server", "squared_error", squares)
+    return replace(passing(), measurements=pair)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        with_errors(SQUARES.artifact[0]), with_labels(hits=96, n=100), with_labels(hits=95, n=100),
+        with_statistic(replace(many(6000), block=2), "metrics.wer"), with_statistic(LABELS),
+        with_target(budgets=(own_budget("wer_rise", "< 1 %", changes="wer"), own_budget("wer", "< 1"))),
+    ],
+)  # fmt: skip
+def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
+    assert contradictions(report) == ()
 
 
 @pytest.mark.parametrize(
@@ -97,16 +202,31 @@ PAIR = PairedOutcomes(both=96, broken=3, repaired=1, neither=0)
         (with_statistic(Processes(values=(Decimal(-1),), calls=100), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal(2),), calls=99), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal("1.1"),), calls=50), "latency_reduction"), "impossible"),
+        (with_churn(n=99), "the churn of target 'server' on 'test' is not of the samples that its agreement counts"),
         (with_agreement(hits=697, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=700, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=699, n=701), "is not that of its confusion matrices"),
         (replace(passing(), measurements=(STRANGER,)), "'ios', which is no target"),
         (replace(passing(), measurements=passing().measurements * 2), "was measured twice"),
+        (replace(passing(), measurements=(VARIED,)), "is counted 'by hand', and not plainly as well"),
+        (replace(passing(), measurements=(*passing().measurements, VARIED, VARIED)), "was measured twice"),
+        (with_drift(MOVED, name="leakage"), "impossible"),
+        (with_statistic(Share(hits=1, n=4), "drift_psi"), "impossible"),
+        (with_drift(MOVED, MOVED), "impossible"),
+        (with_drift(MOVED, test=0), "impossible"),
+        (with_drift(replace(MOVED, psi=Decimal("-0.1"))), "impossible"),
+        (with_drift(replace(MOVED, null_mean=Decimal(1))), "impossible"),
+        (with_drift(replace(MOVED, null_variance=Decimal(0))), "impossible"),
+        (with_drift(replace(MOVED, ks=Decimal("1.1"))), "impossible"),
+        (with_drift(replace(MOVED, ks_p=Decimal(0))), "impossible"),
         (with_statistic(Share(hits=5, n=4)), "impossible"),
         (with_statistic(Share(hits=-1, n=4)), "impossible"),
         (with_statistic(Count(value=Decimal(10) ** 18)), "impossible"),
         (with_statistic(Reduction(before=Decimal(-1), after=Decimal(1))), "impossible"),
         (with_statistic(Processes(values=(Decimal(1),), calls=100, contended=(True, False))), "impossible"),
+        (with_statistic(Processes(values=(Decimal(1),), calls=100, least=(Decimal(1), Decimal(1)))), "impossible"),
+        (with_statistic(Processes(values=(Decimal(1),), calls=100, least=(Decimal(2),))), "impossible"),
+        (with_statistic(Processes(values=(Decimal(1),), calls=100, least=(Decimal(-1),))), "impossible"),
         (with_statistic(Processes(values=(Decimal(1),), calls=-1)), "impossible"),
         (with_statistic(replace(quality(), labels=("common",))), "impossible"),
         (with_statistic(replace(quality(), labels=("rare", "rare"))), "impossible"),
@@ -120,13 +240,56 @@ PAIR = PairedOutcomes(both=96, broken=3, repaired=1, neither=0)
         (with_statistic(replace(quality(), rejected=(quality().rejected[0], PAIR))), "impossible"),
         (with_statistic(replace(quality(), rejected=(PAIR, quality().rejected[1]))), "impossible"),
         (with_statistic(replace(quality(), top5=701)), "impossible"),
+        (with_statistic(replace(quality(), top5=690)), "impossible"),
+        (with_statistic(replace(LABELS, labels=("a",))), "impossible"),
+        (with_statistic(replace(LABELS, labels=("a", "a"))), "impossible"),
+        (with_statistic(replace(LABELS, inside=LABELS.inside[:1])), "impossible"),
+        (with_statistic(replace(LABELS, outside=(LABELS.outside[0], PAIR))), "impossible"),
+        (with_statistic(replace(LABELS, inside=(NEGATIVE, LABELS.inside[1]))), "impossible"),
+        (with_statistic(replace(LABELS, excluded=-1)), "impossible"),
+        (with_labels(replace(LABELS, labels=(), inside=(), outside=()), hits=97, n=100), "impossible"),
+        (with_labels(replace(LABELS, inside=LABELS.inside[:1]), hits=97, n=100), "impossible"),
+        (with_labels(hits=97, n=100), "is not that of its confusion matrices"),
+        (with_labels(hits=94, n=100), "is not that of its confusion matrices"),
+        (with_labels(hits=96, n=101), "is not that of its confusion matrices"),
+        (with_statistic(replace(ERRORS, reference=ERRORS.reference[1:]), "absolute_error"), "impossible"),
+        (with_statistic(replace(ERRORS, block=0), "absolute_error"), "impossible"),
+        (with_statistic(replace(ERRORS, block=2), "absolute_error"), "impossible"),
+        (with_statistic(replace(ERRORS, excluded=-1), "absolute_error"), "impossible"),
+        (with_statistic(replace(ERRORS, artifact=(Decimal(10) ** 18,) * 3), "absolute_error"), "impossible"),
+        (with_statistic(many(10_001), "absolute_error"), "impossible"),
+        (with_statistic(replace(many(6000), block=2, aggregate=Aggregate.MEDIAN), "metrics.wer"), "impossible"),
+        (with_statistic(replace(ERRORS, aggregate=Aggregate.MEDIAN), "absolute_error"), "impossible"),
+        (with_statistic(ERRORS, "squared_error"), "impossible"),
+        (with_statistic(replace(SQUARES, artifact=(Decimal(-1),) * 3), "squared_error"), "impossible"),
+        (with_errors(SQUARES.artifact[0] - Decimal("0.0001")), "are not those of its absolute ones"),
+        (with_target(budgets=(replace(own_budget("wer", "< 1"), dimension=Dimension.DROP),)), "is not what its text"),
+        (with_target(budgets=(replace(own_budget("wer", "< 1"), dimension=Dimension.RISE),)), "is not what its text"),
+        (with_target(budgets=(own_budget("wer_rise", "> 1", changes="wer", ceiling=False),)), "is not what its text"),
         (with_statistic(replace(quality(), excluded=-1)), "impossible"),
+        (with_statistic(STABLE, "churn"), "impossible"),
+        (with_statistic(CHURN, "stable"), "impossible"),
+        (with_statistic(Count(value=Decimal(1)), "stable"), "impossible"),
+        (with_statistic(quality(), "churn"), "impossible"),
+        (with_statistic(replace(STABLE, checks=()), "stable"), "impossible"),
+        (with_statistic(replace(STABLE, checks=STABLE.checks * 2), "stable"), "impossible"),
+        (with_statistic(replace(STABLE, inputs=()), "stable"), "impossible"),
+        (with_statistic(replace(STABLE, batches=(0,)), "stable"), "impossible"),
+        (with_statistic(checked(broken=1), "stable"), "impossible"),
+        (with_statistic(checked(first="zeros: NaN"), "stable"), "impossible"),
+        (with_statistic(checked(broken=37, first="zeros: NaN"), "stable"), "impossible"),
+        (with_statistic(replace(CHURN, noise=Decimal(0)), "churn"), "impossible"),
+        (with_statistic(replace(CHURN, outcomes=replace(PAIR, both=-1)), "churn"), "impossible"),
         (with_verdict(unit="furlong"), "the figures of 'size' of target 'server' are impossible"),
         (with_verdict(upper=Decimal(10) ** 18), "the figures of 'size' of target 'server' are impossible"),
     ],
 )  # fmt: skip
 def test_a_contradiction_is_named(report: Report, message: str) -> None:
     assert any(message in each for each in contradictions(report)), contradictions(report)
+
+
+def test_a_drift_that_can_be_is_no_contradiction() -> None:
+    assert not any("drift" in each for each in contradictions(with_drift(MOVED)))
 
 
 @pytest.mark.parametrize("name", ["android", "pixel 8", "digits.tflite", ".hidden", "é"])

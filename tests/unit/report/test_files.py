@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from sample_reports import passing
 
-from deployspec.digests import sha256_file
+from deployspec.digests import sha256_file, sha256_path
 from deployspec.errors import DigestMismatch, UsageError
 from deployspec.ir.report import Digest
 from deployspec.report.files import set_aside, write_report
+from deployspec.report.statement import subjects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +39,14 @@ def test_a_report_lies_beside_copies_of_what_it_names(tmp_path: Path, built: tup
 def test_a_new_check_takes_the_place_of_an_earlier_one(tmp_path: Path, built: tuple[TargetReport, Path]) -> None:
     out = tmp_path / "out"
     write_report(out, b"earlier", [built])
+    (out / "report.html").write_text("its page")
     set_aside(out)
     assert not (out / "report.dsse.json").exists()
+    assert not (out / "report.html").exists()
     assert (out / "report.previous.dsse.json").read_bytes() == b"earlier"
     write_report(out, b"new", [])
     assert (out / "report.dsse.json").read_bytes() == b"new"
-    assert [path.name for path in (out / "artifacts").iterdir()] == [".deployspec"]
+    assert not (out / "artifacts").exists()  # nothing was built, so that nothing ships
 
 
 def test_a_folder_that_no_check_made_is_never_replaced(tmp_path: Path) -> None:
@@ -58,3 +62,20 @@ def test_an_artifact_that_changed_is_not_published(tmp_path: Path, built: tuple[
     with pytest.raises(DigestMismatch, match="changed between judging and copying"):
         write_report(tmp_path / "out", b"{}", [built])
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_beside_a_folder_lies_its_manifest(tmp_path: Path) -> None:
+    package = tmp_path / "digits.mlpackage"
+    (package / "Data").mkdir(parents=True)
+    (package / "Manifest.json").write_text("{}")
+    (package / "Data" / "weight.bin").write_bytes(b"weights")
+    artifact = Digest(name=package.name, sha256=sha256_path(package))
+    target = replace(passing().targets[0], artifact=artifact, folder=True)
+    write_report(tmp_path / "out", b"{}", [(target, package)])
+    beside = tmp_path / "out" / "artifacts" / target.name / "digits.mlpackage.sha256"
+    (subject,) = subjects(replace(passing(), targets=(target,)))
+    assert (subject.name, subject.sha256) == (f"{target.name}/{beside.name}", sha256_file(beside))
+    command = ["sha256sum", "--check", "--strict", "--quiet", "../digits.mlpackage.sha256"]
+    assert subprocess.run(command, cwd=beside.with_suffix(""), check=False).returncode == 0
+    (beside.with_suffix("") / "Manifest.json").write_text("[]")
+    assert subprocess.run(command, cwd=beside.with_suffix(""), check=False, capture_output=True).returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "views"
+
+WIDE_TEXT = partial(text.render, width=120)
 
 SIGNED = Standing(signers=(DSSE_KEY.public.keyid,), verified=True)
 UNSIGNED = Standing()
@@ -44,7 +47,7 @@ CASES = {
 def test_views_are_as_recorded(case: str, view: str, pytestconfig: pytest.Config) -> None:
     report, standing = CASES[case]
     shown = {
-        "wide.txt": lambda: text.render(report, standing, width=100),
+        "wide.txt": lambda: text.render(report, standing, width=120),
         "narrow.txt": lambda: text.render(report, standing, width=60),
         "report.md": lambda: markdown.render(report, standing),
     }[view]()
@@ -55,14 +58,16 @@ def test_views_are_as_recorded(case: str, view: str, pytestconfig: pytest.Config
     assert shown == golden.read_text()
 
 
-@pytest.mark.parametrize("render", [text.render, markdown.render])
+@pytest.mark.parametrize("render", [WIDE_TEXT, markdown.render])
 def test_a_failed_recall_shows_class_figure_support_and_interval(render: object) -> None:
     shown = render(failing(), UNSIGNED)  # type: ignore[operator]
     line = next(line for line in shown.splitlines() if "recall.rare" in line and "3.3 to 28.2 %" in line)
     assert "12.0 %" in line
     assert "25" in line
     assert "fail" in line
+    assert "16.0 %" in line, "the reference's"
     assert "recall of class 'rare': 3 of 25" in shown
+    assert "class 'rare': 22 of 25 missed, called 'common' (22x)" in shown
 
 
 @pytest.mark.parametrize("render", [text.render, markdown.render])
@@ -115,8 +120,32 @@ def test_one_budget_holds() -> None:
     assert headline(replace(report, verdicts=report.verdicts[:1])) == "RELEASED: 1 budget holds"
 
 
-def test_no_line_of_a_narrow_view_is_wider_than_the_terminal() -> None:
-    assert max(map(len, text.render(failing(), UNSIGNED, width=60).splitlines())) <= 60
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("case", CASES)
+def test_no_line_is_wider_than_the_terminal(case: str, width: int) -> None:
+    assert max(map(len, text.render(*CASES[case], width=width).splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_every_width_shows_bars_and_the_reference(width: int) -> None:
+    shown = text.render(failing(), UNSIGNED, width=width)
+    assert "·│─" in shown, "a proven floor"
+    assert "the reference 16.0 %" in shown or "  16.0 %  " in shown
+
+
+def test_a_digest_is_whole_where_it_fits() -> None:
+    digest = failing().spec.sha256
+    assert digest in text.render(failing(), UNSIGNED, width=100)
+    narrow = text.render(failing(), UNSIGNED, width=60)
+    assert f"{digest[:12]}…" in narrow
+    assert digest[:13] not in narrow
+
+
+def test_a_stream_without_box_drawing_gets_ascii() -> None:
+    shown = text.render(replace(failing(), model="café"), UNSIGNED, width=120, ascii_only=True)
+    assert shown.isascii()
+    assert "-o:" in shown, "a size within its good band"
+    assert "caf\\xe9" in shown
 
 
 def test_colour_is_an_addition() -> None:

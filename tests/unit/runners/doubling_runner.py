@@ -25,6 +25,10 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
         if len(arrays[0]) > options.get("widest", 1):
             raise ValueError(f"more than {options.get('widest', 1)} samples at a time")
         time.sleep(options.get("seconds", 0))
+        if "tell" in options:
+            file, name = options["tell"]
+            with Path(file).open("a") as stream:
+                stream.write(name)
         if seen == options.get("trouble_at"):
             trouble(options["trouble"])
         once = 3 if options.get("mode") == "thrice" else 2

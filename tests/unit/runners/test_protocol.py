@@ -122,9 +122,11 @@ def test_a_runner_that_is_killed_is_told_and_replaced(lane: HostLane, x: np.ndar
     assert lane.run(program(tmp_path, OUTPUTS))[1]["samples"] == 5
 
 
-def test_a_runner_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
-    broken = Runner(script="unit.runners.doubling_runner", needs=(), toolchain=RUNNER.toolchain)
-    with HostLane() as lane, pytest.raises(ProgramFailed, match=r"exited with code 2 .*protocol.py"):
+def test_a_runner_that_cannot_be_imported_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "halving_runner.py").write_text("import a_runtime_that_is_not_there")
+    monkeypatch.syspath_prepend(tmp_path)
+    broken = Runner(script="halving_runner", toolchain=RUNNER.toolchain)
+    with HostLane() as lane, pytest.raises(ProgramFailed, match=r"exited with code 1 .*a_runtime_that_is_not_there"):
         lane.run(Program(runner=broken, job={}, files={}, fetch=tmp_path, time_limit_s=9))
 
 
@@ -163,7 +165,15 @@ def test_each_repetition_is_a_fresh_process_with_every_figure(lane: HostLane, x:
         assert min(answer["load_ns"], answer["first_call_ns"], *answer["calls_ns"]) > 0
         assert answer["wall_s"] > 0
         assert answer["memory_peak_bytes"] is None or answer["memory_peak_bytes"] >= 0
-        assert {"cpu_s", "involuntary_switches", "load_average"} <= answer.keys()
+        assert {"cpu_s", "involuntary_switches", "voluntary_switches", "stolen_s", "load_average"} <= answer.keys()
+        assert answer["start"]["wall_s"] * 1e9 >= answer["load_ns"] + answer["first_call_ns"]
+
+
+def test_rows_of_a_sample_are_called_together(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    task = TIMING | {"task": "time", "calls": 1}
+    assert "calls_ns" in lane.run(program(tmp_path, task | {"rows": 3}, options={"widest": 3}))[1]
+    with pytest.raises(ProgramFailed, match="more than 2 samples at a time"):
+        lane.run(program(tmp_path, task | {"rows": 3}, options={"widest": 2}))
 
 
 def test_the_same_artifact_on_both_sides_is_as_fast_as_itself(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
@@ -173,6 +183,25 @@ def test_the_same_artifact_on_both_sides_is_as_fast_as_itself(lane: HostLane, x:
     blocks = np.array(lane.run(job)[1]["blocks_ns"])
     assert blocks.shape == (20, 2)
     assert np.median(blocks[:, 0] / blocks[:, 1]) == pytest.approx(1, abs=0.1)
+
+
+def test_each_side_of_a_pair_comes_first_in_every_other_process(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    told = tmp_path / "order"
+    task = TIMING | {"task": "ratio", "calls": 2, "processes": 2, "warmup_calls": 1}
+    sides = {side: {"tell": [str(told), name]} for side, name in (("options", "A"), ("baseline_options", "B"))}
+    lane.run(program(tmp_path, task, baseline="model", **sides))
+    assert told.read_text() == "ABABBABAAB" + "BAABBABAAB"
+
+
+def test_a_sustained_run_rests_and_then_tells_of_each_quarter(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    (_, answer) = lane.run(program(tmp_path, TIMING | {"task": "sustain", "seconds": 0.4}, options={"seconds": 0.001}))
+    assert time.monotonic() - begun >= 0.8
+    assert len(answer["quarters"]) == 4
+    for quarter in answer["quarters"]:
+        assert 1 <= quarter["calls"] <= 100
+        assert quarter["median_ns"] >= 1e6
+        assert quarter["wall_s"] >= 0.1
 
 
 @pytest.mark.parametrize(

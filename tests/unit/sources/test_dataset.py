@@ -79,7 +79,7 @@ def test_samples_and_labels_are_kept_as_they_are(prepared: Any) -> None:
 def test_without_y_there_is_none(prepared: Any) -> None:
     got = prepared(x=rows())
     assert got.facts["labelled"] is False
-    assert got.names == {"0.npy"}
+    assert got.names == {"0.npy", "digests.npy"}
 
 
 def test_inputs_are_numbered_in_the_order_of_the_models_arguments(prepared: Any) -> None:
@@ -282,7 +282,25 @@ def test_labels_of_other_tasks(prepared: Any) -> None:
 
 
 def test_values_to_regress_to_are_kept_as_floats(prepared: Any) -> None:
-    assert prepared(x=rows(2), y=np.array([1, 2]), task="regression")["y"].tolist() == [1.0, 2.0]
+    assert prepared(x=rows(2), y=np.array([1, 2]), task="regression")["y"].dtype == np.float64
+
+
+@pytest.mark.parametrize("task", ["custom", None])
+@pytest.mark.parametrize(
+    ("y", "kept"),
+    [
+        (np.array([[3, 1], [2**63, 0]], np.uint64), np.uint64),
+        (np.array([1, -2], np.int8), np.int8),
+        (np.ones(2, np.float32), np.float64),
+    ],
+)
+def test_what_only_a_metric_reads_keeps_its_whole_numbers(
+    prepared: Any, task: str | None, y: np.ndarray, kept: type
+) -> None:
+    """A metric may look things up by them."""
+    found = prepared(x=rows(2), y=y, task=task)["y"]
+    assert found.dtype == kept
+    assert np.array_equal(found, y)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_batch_is_open_where_it_was_asked_for() -> None:
     [
         (case("iOS15"), {"float32"}),
         (case("iOS15", "float16"), {"float16"}),
-        (case("iOS16", "int8-weights"), {"int8", "float16"}),
+        (case("iOS16", "int8-weights"), {"uint8", "float16"}),
         (case("iOS17", "int8"), {"int8", "float16"}),
         (case("iOS18", "int4-weights"), {"int4", "int8", "float16"}),
         (case("iOS18", "palette-8"), {"palette-8", "float16"}),

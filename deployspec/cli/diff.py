@@ -1,0 +1,74 @@
+"""`deployspec diff`: what changed from one report, or spec, to another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deployspec.cli.show import read_report
+from deployspec.errors import ExitCode
+
+if TYPE_CHECKING:
+    from deployspec.ir.report import Report
+    from deployspec.ir.spec import Spec
+    from deployspec.report.diff import Change
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  deployspec diff released/report.dsse.json deployspec-report/report.dsse.json
+  deployspec diff released.toml specs/digits.toml
+  deployspec diff released/ deployspec-report/ --format markdown >> "$GITHUB_STEP_SUMMARY"
+
+\b
+Exit codes: 0 no regression, 1 a regression, 2 one of them cannot be read.
+"""
+)
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Count a figure that got worse by more than noise as a regression.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="markdown is for a pull request, json for programs.",
+)
+def command(old: Path, new: Path, *, strict: bool, form: str) -> None:
+    """Tell what changed from OLD to NEW: reports (report.dsse.json, or the folder of one) or specs (.toml).
+
+    Budgets, rules of proof and waivers that were loosened, verdicts that got worse and evidence that got weaker are
+    regressions. Figures are told with their intervals, and with whether the change is more than noise. Neither report
+    is verified: `deployspec verify` does that.
+    """
+    from deployspec.report.views import changes as views
+
+    changes = _changes(_read(old), _read(new))
+    render = {"text": views.text, "markdown": views.markdown, "json": views.to_json}[form]
+    click.echo(render(changes), nl=False)
+    worse = any(each.is_regression or (strict and each.is_worse_figure) for each in changes)
+    sys.exit(ExitCode.FAILED if worse else ExitCode.OK)
+
+
+def _read(path: Path) -> Spec | Report:
+    if path.suffix == ".toml":
+        from deployspec.parse import parse_spec
+
+        return parse_spec(path)
+    from deployspec.verify import read_unverified
+
+    return read_unverified(read_report(path))[1]
+
+
+def _changes(old: Spec | Report, new: Spec | Report) -> tuple[Change, ...]:
+    from deployspec.ir.report import Report
+    from deployspec.report.diff import diff_promises, diff_reports
+
+    if isinstance(old, Report) and isinstance(new, Report):
+        return diff_reports(old, new)
+    return diff_promises(old, new)

@@ -1,0 +1,181 @@
+"""Evidence that others hand in: files read, signatures looked at, runs held against the spec and the artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from deployspec.digests import sha256_bytes, sha256_path, size_bytes
+from deployspec.errors import EvidenceFault, TrustError, UsageError
+from deployspec.ir.artifact import Done
+from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured
+from deployspec.ir.evidence_file import PAYLOAD_TYPE, MeasuredOn
+from deployspec.ir.report import Digest, Import
+from deployspec.measure.imported import is_envelope, kind_of_log, measurements, read_document
+from deployspec.trust import dsse
+from deployspec.trust.policy import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.evidence_file import EvidenceFile, Run
+    from deployspec.ir.plan import Plan
+    from deployspec.ir.spec import Spec, Target
+    from deployspec.trust.policy import TrustPolicy
+
+
+@dataclass(frozen=True)
+class Handed:
+    """One run of a file, as the report tells of it, with its figures and its place in the file."""
+
+    record: Import
+    figures: tuple[Measurement, ...]
+    path: Path
+    pointer: str
+
+    def fault(self, what: str, inside: str = "") -> EvidenceFault:
+        """What is wrong with this run, at its place."""
+        return EvidenceFault(self.path, [(f"{self.pointer}{inside}", what)])
+
+
+def read_evidence(files: Sequence[Path], spec: Spec, trust: TrustPolicy | None, at: datetime) -> tuple[Handed, ...]:
+    """The runs of every file for the targets of `spec`. `trust` says which keys a lab signs with, valid at `at`.
+
+    Raises EvidenceFault for a file that cannot be read, contradicts itself, or does not fit the spec.
+    """
+    found = [run for file in files for run in _runs(file, spec, trust, at)]
+    _refuse_repeats(found)
+    return tuple(found)
+
+
+def _runs(file: Path, spec: Spec, trust: TrustPolicy | None, at: datetime) -> Iterator[Handed]:
+    data = _bytes(file)
+    document, signers = _opened(data, file, trust, at)
+    digest = Digest(name=file.name, sha256=sha256_bytes(data))
+    targets = {target.name: target for target in spec.targets}
+    for number, run in enumerate(document.runs):
+        pointer = f"/runs/{number}"
+        if run.target in spec.left_out:
+            continue
+        if run.target not in targets:
+            have = ", ".join(targets)
+            raise EvidenceFault(file, [(f"{pointer}/target", f"the spec has no target '{run.target}'; it has {have}")])
+        yield _handed(run, targets[run.target], spec, digest, signers, file, pointer)
+
+
+def _handed(
+    run: Run, target: Target, spec: Spec, digest: Digest, signers: tuple[str, ...], file: Path, pointer: str
+) -> Handed:
+    record = Import(
+        file=digest,
+        signers=signers,
+        target=run.target,
+        artifact=Digest(name=run.artifact.name, sha256=run.artifact.sha256),
+        stated=EvidenceClass(run.evidence.value),
+        folder=run.artifact.folder,
+        device=run.device,
+        note=run.note,
+    )
+    counts = bool(signers) or target.rules.accept_claimed
+    handed = Handed(record, measurements(run, digest.sha256, counts=counts), file, pointer)
+    _refuse_misfit(handed, run, target, spec)
+    return handed
+
+
+def _refuse_misfit(handed: Handed, run: Run, target: Target, spec: Spec) -> None:
+    """A run must be of the target's device and of the task's classes."""
+    if run.evidence is MeasuredOn.DEVICE and target.device and run.device and run.device.name != target.device:
+        asked = f"'{run.device.name}' is not the device of target '{target.name}', which is '{target.device}'"
+        raise handed.fault(f"{asked}: its figures prove nothing there", "/device/name")
+    labels = spec.task.label_set if spec.task else frozenset()
+    for i, table in enumerate(run.quality):
+        if set(table.labels) != labels:
+            have = ", ".join(spec.task.labels) if spec.task else "none"
+            raise handed.fault(f"these are not the labels of the spec's task, which are {have}", f"/quality/{i}/labels")
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the evidence '{file}': {error.strerror}") from None
+
+
+def _opened(data: bytes, file: Path, trust: TrustPolicy | None, at: datetime) -> tuple[EvidenceFile, tuple[str, ...]]:
+    """The document, and the key ids of the trusted labs that signed exactly its bytes."""
+    if not is_envelope(data):
+        _refuse_log(data, file)
+        return read_document(data, file), ()
+    try:
+        envelope = dsse.read(data)
+    except TrustError as error:
+        raise EvidenceFault(file, [("", str(error))]) from None
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise EvidenceFault(file, [("/payloadType", f"'{envelope.payload_type}' is not evidence, {PAYLOAD_TYPE}")])
+    labs = trust.signers(envelope, Role.LAB, at) if trust else ()
+    return read_document(envelope.payload, file), tuple(each.key.keyid for each in labs)
+
+
+def _refuse_log(data: bytes, file: Path) -> None:
+    kind = kind_of_log(data)
+    if kind is not None:
+        what = f"this is {kind}, which does not say what was measured on which device"
+        raise EvidenceFault(file, [("", f"{what}: `deployspec evidence {file} …` makes evidence of it")])
+
+
+def _refuse_repeats(found: Sequence[Handed]) -> None:
+    """One figure from one place: choosing the better of two would be no test."""
+    seen: dict[tuple[str, str, str, EvidenceClass], Handed] = {}
+    artifacts: dict[str, Digest] = {}
+    for handed in found:
+        artifact = artifacts.setdefault(handed.record.target, handed.record.artifact)
+        if artifact.sha256 != handed.record.artifact.sha256:
+            what = f"target '{handed.record.target}' was measured with another artifact before, {artifact.sha256}"
+            raise handed.fault(what, "/artifact/sha256")
+        for each in handed.figures:
+            other = seen.setdefault(_key(each), handed)
+            if other is not handed:
+                place = f"{other.path}:{other.pointer}"
+                what = f"{each.name} of target '{each.target}' with {each.evidence} evidence is in {place} too"
+                raise handed.fault(f"{what}: hand in one of them, as choosing the better is no test")
+
+
+def _key(figure: Measurement) -> tuple[str, str, str, EvidenceClass]:
+    return figure.target, figure.name, figure.split, figure.evidence
+
+
+def artifacts(plan: Plan, results: Mapping[str, StepResult]) -> dict[str, Path]:
+    """Each target's artifact that was built and held its contract."""
+    whole = [route for route in plan.routes if all(isinstance(results[step], Done) for step in route.steps)]
+    made = {route.target: results[route.artifact] for route in whole}
+    return {target: done.artifact for target, done in made.items() if isinstance(done, Done)}
+
+
+def hold_against(handed: Sequence[Handed], built: Mapping[str, Path]) -> tuple[Handed, ...]:
+    """The runs of the targets that were built. Raises EvidenceFault for one that is of other bytes than these."""
+    kept = tuple(each for each in handed if each.record.target in built)
+    for each in kept:
+        _hold(each, built[each.record.target])
+    return kept
+
+
+def _hold(run: Handed, artifact: Path) -> None:
+    digest, size = sha256_path(artifact), Count(value=Decimal(size_bytes(artifact)))
+    if digest != run.record.artifact.sha256:
+        what = f"the artifact of target '{run.record.target}' has the digest {digest}"
+        raise run.fault(f"{what}: this evidence is of another one, so measure again", "/artifact/sha256")
+    if any(each.name == "size" and each.statistic != size for each in run.figures):
+        raise run.fault(f"the artifact with this digest has {size.value} bytes", "/sizeBytes")
+
+
+def merged(measured: Sequence[Measurement], handed: Sequence[Handed]) -> tuple[Measurement, ...]:
+    """What was measured here, and what was handed in beside it; of one class, what was measured here stands."""
+    figures = {_key(each) for each in measured if not isinstance(each.statistic, NotMeasured)}
+    added = [each for run in handed for each in run.figures if _key(each) not in figures]
+    replaced = {_key(each) for each in added}
+    return (*(each for each in measured if _key(each) not in replaced), *added)

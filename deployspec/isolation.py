@@ -1,0 +1,166 @@
+"""Keeps a process that opens models from the network, from secrets, and from writing anywhere but where it must.
+
+As a program, `python -I -S isolation.py POLICY COMMAND…`, it takes these rights away from itself and becomes COMMAND.
+What the system offers is used: a network namespace, and Landlock (https://docs.kernel.org/userspace-api/landlock.html)
+for files, TCP, signals and abstract sockets. Nothing of it needs privileges, and no process gets its rights back. It is
+a Linux matter: elsewhere, and in containers that forbid both, a report says that its processes were unisolated.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SECRETS: Final = (
+    ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".pypirc", ".git-credentials", ".npmrc",
+    ".config/gcloud", ".config/gh", ".config/pip", ".config/sops", ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens", ".sigstore", ".password-store",
+)  # fmt: skip
+"""In a home folder: where programs keep what lets them in somewhere."""
+
+NETWORK: Final = "network namespace"
+FILES: Final = "Landlock"
+
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm", "/proc")  # noqa: S108
+"""Written to by programs that do no harm; `/proc`, to set back one's own peak of memory."""
+
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+_NO_NEW_PRIVILEGES: Final = 38
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_ASK_VERSION, _PATH_BENEATH = 1, 1
+
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_TRUNCATE, _IOCTL = 1 << 14, 1 << 15
+_ON_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
+_READ: Final = _EXECUTE | _READ_FILE | _READ_DIR | _IOCTL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What a process keeps: it reads all but `hidden`, and writes beneath `writes` only."""
+
+    writes: tuple[Path, ...]
+    hidden: tuple[Path, ...] = ()
+
+    def command(self, program: Sequence[str]) -> list[str]:
+        """The command line that runs `program` under this policy, as far as the system can."""
+        if not available():
+            return list(program)
+        said = {"writes": list(map(str, self.writes)), "hidden": list(map(str, self.hidden))}
+        return [sys.executable, "-I", "-S", __file__, json.dumps(said), *program]
+
+
+@cache
+def available() -> tuple[str, ...]:
+    """What keeps processes apart here, e.g. `("network namespace", "Landlock 7")`; empty where nothing does."""
+    if sys.platform != "linux":
+        return ()
+    asked = [sys.executable, "-I", "-S", __file__, "", ""]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return tuple(told.split(", ")) if told else ()
+
+
+def _main(policy: str, *program: str) -> None:
+    """Become `program` under `policy`; without a policy, tell what there is."""
+    if not policy:
+        landlock = _landlock_version()
+        found = [NETWORK] * _leave_the_network() + [f"{FILES} {landlock}"] * bool(landlock)
+        sys.stdout.write(", ".join(found))
+        return
+    asked = json.loads(policy)
+    _leave_the_network()
+    if _landlock_version():
+        home = os.path.expanduser("~")  # noqa: PTH111 - without a home it stays as it is
+        hidden = [*asked["hidden"], *(os.path.join(home, each) for each in SECRETS)]  # noqa: PTH118
+        _restrict(asked["writes"], [os.path.realpath(each) for each in hidden if os.path.exists(each)])  # noqa: PTH110
+    os.execvp(program[0], program)  # noqa: S606
+
+
+def _leave_the_network() -> bool:
+    """Whether we are now in a network of our own, which leads nowhere."""
+    libc, uid, gid = ctypes.CDLL(None), os.getuid(), os.getgid()
+    if libc.unshare(_NEW_NETWORK) == 0:
+        return True
+    if libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
+        return False
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        Path("/proc/self", name).write_text(text)
+    return True
+
+
+def _landlock_version() -> int:
+    """The version of Landlock's interface, 0 without it."""
+    found: int = ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
+    return max(0, found)
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _Rule(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
+
+
+def _restrict(writes: Sequence[str], hidden: Sequence[str]) -> None:
+    """Take away all rights to files but these; from then on no TCP, and no signal to whoever started us."""
+    version, libc = _landlock_version(), ctypes.CDLL(None, use_errno=True)
+    # Each version knows more rights: https://docs.kernel.org/userspace-api/landlock.html#previous-limitations
+    files = (1 << (13 + (version >= 2) + (version >= 3) + (version >= 5))) - 1
+    attributes = _Ruleset(files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    rules = [*_readable("/", hidden), *((path, files) for path in (*writes, *_DEVICES))]
+    for path, rights in rules:
+        _allow(libc, ruleset, path, rights & files)
+    _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+    _checked(libc.syscall(_RESTRICT_SELF, ruleset, 0))
+
+
+def _readable(folder: str, hidden: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Rules that let everything beneath `folder` be read but what is hidden, whose names may still be listed."""
+    if folder in hidden:
+        return
+    if not any(each.startswith(folder.rstrip("/") + "/") for each in hidden):
+        yield folder, _READ
+        return
+    yield folder, _READ_DIR
+    for entry in os.scandir(folder):
+        yield from _readable(entry.path, hidden)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
+    """Allow `rights` beneath `path`; what is not there, or a link that leads nowhere, needs none."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if not os.path.isdir(path):  # noqa: PTH112
+            rights &= _ON_FILES
+        rule = _Rule(rights, descriptor)
+        _checked(libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0))
+    finally:
+        os.close(descriptor)
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"Landlock: {os.strerror(number)}")
+    return result
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""Drift: whether the population stability index of the field's inputs exceeds what chance gives at these sizes.
+
+Over B bins the index of undrifted samples is distributed about as a multiple of chi-square with B - 1 degrees of
+freedom (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4):89-100), and that of drifted ones as the same
+multiple of the noncentral one. The multiple and the degrees are those that give the mean and the variance of the
+index under random deals (Satterthwaite 1946, Biometrics Bulletin 2:110-114), so that the values of one image need not
+be independent. The noncentrality, times the multiple, is the index without the part that is chance: it is what is
+judged. Of several features each must hold: a limit is broken at the level alpha divided by their number.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from deployspec.ir.verdict import Outcome
+from deployspec.judge.decide import alpha_of, decide
+from deployspec.judge.figure import Figure, Finding, ceiling, floor, point
+from deployspec.judge.words import quantity, sentence, subject
+
+if TYPE_CHECKING:
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.evidence import Drift, FeatureDrift, Rules
+
+
+def judge_drift(budget: Budget, drift: Drift, rules: Rules) -> Finding:
+    """The finding for the feature that drifted most."""
+    if not drift.features:
+        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: no feature varies in either split")
+    worst = max(drift.features, key=_excess)
+    figure = _figure(drift, alpha_of(rules))
+    outcome = decide(figure, budget)
+    basis = (
+        f"{quantity(_excess(worst), budget)} above chance, in '{worst.name}', where {drift.test} and {drift.field} "
+        f"samples have an index of {quantity(worst.psi, budget)} and undrifted ones {quantity(worst.null_mean, budget)}"
+    )
+    reason = sentence(budget, figure, outcome, basis, rules.confidence)
+    if outcome is Outcome.INCONCLUSIVE:
+        reason += "; more samples of the smaller split would decide it"
+    return Finding(outcome, reason, figure)
+
+
+def _excess(feature: FeatureDrift) -> Decimal:
+    """The index without the part that chance has in it."""
+    return max(feature.psi - feature.null_mean, Decimal(0))
+
+
+def _figure(drift: Drift, alpha: float | None) -> Figure:
+    estimate, n = max(map(_excess, drift.features)), drift.test + drift.field
+    if alpha is None:
+        return point(estimate, n)
+    each = alpha / len(drift.features)
+    lower = max(_bound(feature, 1 - each) for feature in drift.features)
+    upper = max(_bound(feature, alpha) for feature in drift.features)
+    return Figure(estimate=estimate, lower=floor(lower), upper=ceiling(upper), n=n)
+
+
+def _bound(feature: FeatureDrift, share: float) -> float:
+    """The excess with which a `share` of samples would have no larger an index.
+
+    An index below what chance gives proves no more than chance would.
+    """
+    from scipy.special import chndtrinc
+
+    mean, variance = float(feature.null_mean), float(feature.null_variance)
+    multiple, degrees = variance / (2 * mean), 2 * mean * mean / variance
+    noncentrality = float(chndtrinc(max(float(feature.psi), mean) / multiple, degrees, share))
+    return multiple * noncentrality

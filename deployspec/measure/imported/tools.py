@@ -1,0 +1,137 @@
+"""What people already have, as evidence: the logs of benchmark tools, and plain CSV of samples.
+
+One log is one process, however many calls it timed: its percentiles are one sample of what processes differ by.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from deployspec.errors import EvidenceFault
+from deployspec.ir.evidence_file import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Log(StrEnum):
+    """The kinds of files that tools leave behind."""
+
+    LITERT = "the JSON of litert-benchmark (--result_json)"
+    BENCHMARK_MODEL = "the text of benchmark_model"
+    CSV = "a CSV of samples"
+
+
+_SUMMARY: Final = re.compile(r"Inference timings in us: Init: (\S+), First inference: (\S+), Warmup \(avg\): \S+")
+_STATISTICS: Final = re.compile(r"\bcount=(\d+)((?: \w+=\S+)+)")
+_TIME_COLUMN: Final = re.compile(r"(?:.*[_ (])?(ns|us|ms|s)\)?", re.IGNORECASE)
+_MS: Final = {"ns": Decimal("0.000001"), "us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000)}
+_GRID: Final = Decimal("0.000001")
+
+
+def kind_of_log(data: bytes) -> Log | None:
+    """What kind of log `data` is, None for none that is known."""
+    text = data.decode(errors="replace")
+    if "nference timings in us:" in text:
+        return Log.BENCHMARK_MODEL
+    if text.lstrip().startswith("{"):
+        return Log.LITERT if '"num_warmup_runs"' in text and '"latency"' in text else None
+    header = text.partition("\n")[0]
+    return Log.CSV if any(_TIME_COLUMN.fullmatch(cell.strip()) for cell in header.split(",")) else None
+
+
+def from_tool(data: bytes, file: Path) -> tuple[Process, ...]:
+    """The processes that a log tells of, in its order. Raises EvidenceFault."""
+    match kind_of_log(data):
+        case Log.LITERT:
+            return (_litert(data, file),)
+        case Log.BENCHMARK_MODEL:
+            return _some(_benchmark_model(data.decode(errors="replace"), file), file)
+        case Log.CSV:
+            return _some(_csv(data.decode(errors="replace"), file), file)
+        case None:
+            known = ", ".join(Log)
+            raise EvidenceFault(file, [("", f"it is none of {known}, and no evidence document")])
+        case never:
+            assert_never(never)
+
+
+def _some(found: Iterator[Process], file: Path) -> tuple[Process, ...]:
+    processes = tuple(found)
+    if not processes:
+        raise EvidenceFault(file, [("", "it holds no timing: give the whole of what the tool wrote")])
+    return processes
+
+
+def _litert(data: bytes, file: Path) -> Process:
+    """Percentiles as the tool takes them; its first warm-up call is the first call."""
+    try:
+        latency: dict[str, Any] = json.loads(data, parse_float=Decimal)["latency"]
+        return Process(
+            calls=latency["num_runs"],
+            p50_ms=Decimal(latency["median_ms"]),
+            p95_ms=Decimal(latency["p95_ms"]),
+            max_ms=Decimal(latency["max_ms"]),
+            load_ms=Decimal(latency["init_ms"]),
+            first_call_ms=Decimal(latency["warmup_first_ms"]) if latency["num_warmup_runs"] else None,
+        )
+    except (ValueError, TypeError, KeyError, InvalidOperation) as error:
+        raise EvidenceFault(file, [("/latency", f"not as litert-benchmark writes it: {error}")]) from None
+
+
+def _benchmark_model(text: str, file: Path) -> Iterator[Process]:
+    """One process for each summary; the statistics that stand last before it are those of the timed calls.
+
+    Older versions tell no percentile, and a mean decides nothing.
+    """
+    start = 0
+    for summary in _SUMMARY.finditer(text):
+        statistics = _STATISTICS.findall(text, start, summary.start())
+        start = summary.end()
+        if statistics:
+            count, pairs = statistics[-1]
+            told = dict(pair.split("=") for pair in pairs.split())
+            yield Process(
+                calls=int(count),
+                p50_ms=_from_us(told.get("median"), file),
+                p95_ms=_from_us(told.get("p95"), file),
+                max_ms=_from_us(told.get("max"), file),
+                load_ms=_from_us(summary[1], file),
+                first_call_ms=_from_us(summary[2], file),
+            )
+
+
+def _from_us(text: str | None, file: Path) -> Decimal | None:
+    return None if text is None else _time(text, "us", file, "")
+
+
+def _csv(text: str, file: Path) -> Iterator[Process]:
+    """One row a call: a column of times whose name ends in its unit, and `process` where there are several."""
+    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    header = rows.fieldnames or ()
+    columns = {name: found[1].lower() for name in header if (found := _TIME_COLUMN.fullmatch(name.strip()))}
+    if len(columns) != 1:
+        raise EvidenceFault(file, [("", "name the column of times with its unit, one column: latency_ms, us, ns or s")])
+    ((column, unit),) = columns.items()
+    calls: dict[str, list[Decimal]] = {}
+    for number, row in enumerate(rows, 2):
+        calls.setdefault(row.get("process") or "", []).append(_time(row[column] or "", unit, file, f"line {number}: "))
+    for times in calls.values():
+        yield Process(calls_ms=tuple(times))
+
+
+def _time(text: str, unit: str, file: Path, place: str) -> Decimal:
+    """A time in ms, to the nanosecond."""
+    try:
+        value = Decimal(text.strip()) * _MS[unit]
+        if value >= 0:
+            return value.quantize(_GRID)
+    except InvalidOperation:
+        pass
+    raise EvidenceFault(file, [("", f"{place}{text!r} is no time")])

@@ -1,0 +1,117 @@
+"""From what timed processes tell to statistics: one value per process, and how far the machine may have raised it.
+
+Time that a process waited, wall time above its CPU time, can only have made calls longer. How it was spread over
+them is not known; so beside each time stands the least that it could have been, had all the waiting fallen where it
+counts most. A verdict must hold for both.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, NotMeasured, Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Process = dict[str, Any]
+    """One line of a runner's task, such as `time`."""
+
+CONTENDED_SHARE: Final = 0.1
+"""A process is marked when waiting may have made more than this share of a figure, or of a ratio's whole run."""
+
+PERCENTILES: Final = {"latency.p50": 50, "latency.p90": 90, "latency.p95": 95, "latency.p99": 99, "latency.max": 100}
+_NS_PER_S: Final = 10**9
+_NS_PER_MS: Final = 10**6
+
+
+def times(calls: int, processes: Sequence[Process]) -> dict[str, Processes]:
+    """Every percentile that `calls` warm calls give, and the three figures of a start."""
+    given = {name: percent for name, percent in PERCENTILES.items() if calls >= CALLS_FOR_PERCENTILE.get(name, 0)}
+    found = {
+        name: _times(calls, (percentile(each["calls_ns"], percent, waited_ns(each), waits(each)) for each in processes))
+        for name, percent in given.items()
+    }
+    starts = {"load": ("load_ns",), "first_call": ("first_call_ns",), "cold_start": ("load_ns", "first_call_ns")}
+    return found | {name: _times(calls, (_start(each, parts) for each in processes)) for name, parts in starts.items()}
+
+
+def percentile(
+    calls_ns: Sequence[int], percent: int, waited_ns: float, waits: int | None = None
+) -> tuple[float, float]:
+    """The nearest-rank percentile, and the least that it could have been without `waited_ns` of waiting.
+
+    A percentile is a call that happened, never a mixture of two. To lower it, every call up to its rank must be
+    lowered to one level: the level at which that takes all of the waiting is the largest of (S_j - waited) / j,
+    where S_j is the sum of the j longest of these calls. Where the waiting fell into `waits` pieces, no more than as
+    many calls can have had one, and the percentile was not below the call so many ranks before it.
+    """
+    ranked = np.sort(np.asarray(calls_ns, np.float64))[: math.ceil(percent / 100 * len(calls_ns))]
+    longest = np.cumsum(ranked[::-1])
+    spread = float(np.max((longest - waited_ns) / np.arange(1, len(ranked) + 1)))
+    before = float(ranked[-1 - waits]) if waits is not None and waits < len(ranked) else 0.0
+    return float(ranked[-1]), max(0.0, before, spread)
+
+
+def waited_ns(process: Process) -> float:
+    """How long the process was neither running nor done."""
+    return max(0.0, float(process["wall_s"] - process["cpu_s"])) * _NS_PER_S
+
+
+def waits(process: Process) -> int | None:
+    """How often the process was switched off; None where it may have waited unseen, its whole machine with it."""
+    seen: int = process["involuntary_switches"] + process["voluntary_switches"]
+    return seen if process["stolen_s"] == 0 else None
+
+
+def memory(processes: Sequence[Process]) -> Processes | NotMeasured:
+    """Peak memory, which does not depend on who else computes."""
+    peaks = [each["memory_peak_bytes"] for each in processes]
+    if None in peaks:
+        return NotMeasured(reason="this system does not tell a process its peak memory")
+    return Processes(values=tuple(map(Decimal, peaks)), calls=1)
+
+
+def reductions(processes: Sequence[Process], calls: int) -> Processes:
+    """1 - the median of a process's paired ratios, of `calls` blocks each."""
+    blocks = [np.asarray(each["blocks_ns"], np.float64) for each in processes]
+    values = tuple(decimal(1 - float(np.median(each[:, 0] / each[:, 1]))) for each in blocks)
+    return Processes(values=values, calls=calls, contended=tuple(map(_contended, processes)))
+
+
+def slowdowns(processes: Sequence[Process]) -> Processes:
+    """The median call of the last quarter of each process over that of the first, less 1."""
+    quarters = [(each["quarters"][0], each["quarters"][-1]) for each in processes]
+    return Processes(
+        values=tuple(decimal(last["median_ns"] / first["median_ns"] - 1) for first, last in quarters),
+        calls=min(each["calls"] for pair in quarters for each in pair),
+        contended=tuple(_contended(first) or _contended(last) for first, last in quarters),
+    )
+
+
+def decimal(value: float) -> Decimal:
+    """Six decimals: a nanosecond of a millisecond, a millionth of a share."""
+    return Decimal(f"{value:.6f}")
+
+
+def _start(process: Process, parts: Sequence[str]) -> tuple[float, float]:
+    took = sum(process[part] for part in parts)
+    return took, max(0.0, took - waited_ns(process["start"]))
+
+
+def _times(calls: int, pairs: Iterable[tuple[float, float]]) -> Processes:
+    told = tuple(pairs)
+    return Processes(
+        values=tuple(decimal(value / _NS_PER_MS) for value, _ in told),
+        calls=calls,
+        contended=tuple(least < value * (1 - CONTENDED_SHARE) for value, least in told),
+        least=tuple(decimal(least / _NS_PER_MS) for _, least in told),
+    )
+
+
+def _contended(process: Process) -> bool:
+    return waited_ns(process) > CONTENDED_SHARE * float(process["wall_s"]) * _NS_PER_S

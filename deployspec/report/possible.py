@@ -1,0 +1,173 @@
+"""What no measurement could have given: statistics whose own numbers cannot be, before arithmetic takes their word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import chain
+from typing import TYPE_CHECKING, Final, assert_never
+
+from deployspec.ir.evidence import (
+    MOST_SCORES,
+    Aggregate,
+    Churn,
+    Classified,
+    Count,
+    Drift,
+    FeatureDrift,
+    Joint,
+    Multilabel,
+    NotMeasured,
+    Operators,
+    Processes,
+    Reduction,
+    Scores,
+    Share,
+    Stability,
+    Statistic,
+)
+from deployspec.ir.tables import accounts_for, inside, outside
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+_HUGE: Final = Decimal(10) ** 18
+
+_MOST_BY_CHANCE: Final = 30
+"""Three times the mean of an undrifted stability index over ten bins, in units of 1/n + 1/m, and more than that."""
+
+
+def is_sane(figure: Decimal) -> bool:
+    """Whether arithmetic at the usual 28 digits keeps the figure's decimals."""
+    return abs(figure) < _HUGE
+
+
+def is_possible(statistic: Statistic) -> bool:
+    """Whether any measurement could have given these numbers."""
+    match statistic:
+        case Share() | Count() | Reduction():
+            return _is_census(statistic)
+        case Processes():
+            return _are_processes(statistic)
+        case Classified() | Joint() | Multilabel() | Scores():
+            return _is_quality(statistic)
+        case Stability() | Churn():
+            return _is_conduct(statistic)
+        case Drift():
+            return _is_drift(statistic)
+        case Operators(counts=counts):
+            return all(count > 0 for _, count in counts) and not _repeat(name for name, _ in counts)
+        case NotMeasured():
+            return True
+        case _:
+            assert_never(statistic)
+
+
+def _is_census(figure: Share | Count | Reduction) -> bool:
+    match figure:
+        case Share(hits=hits, n=n):
+            return 0 <= hits <= n
+        case Count(value=value):
+            return is_sane(value)
+        case Reduction(before=before, after=after):
+            return 0 <= before < _HUGE and 0 <= after < _HUGE
+
+
+def _is_conduct(seen: Stability | Churn) -> bool:
+    """Whether counts are no less than nothing, and each promise is told of once, with what broke it if it is broken."""
+    match seen:
+        case Stability(checks=checks, inputs=inputs, batches=batches):
+            sound = all(0 <= each.broken <= each.calls and bool(each.broken) is bool(each.first) for each in checks)
+            told = checks and inputs and min(batches, default=0) > 0
+            return bool(sound and told) and not _repeat(each.promise for each in checks)
+        case Churn(outcomes=pair, noise=noise):
+            return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0 and 0 < noise <= 1
+
+
+def _is_drift(drift: Drift) -> bool:
+    """Whether the features differ, and deals of so many samples could differ by as much as is said."""
+    if min(drift.test, drift.field) < 1:
+        return False
+    by_chance = _MOST_BY_CHANCE * (1 / Decimal(drift.test) + 1 / Decimal(drift.field))
+    names = [each.name for each in drift.features]
+    return len(set(names)) == len(names) and all(_could_drift(each, by_chance) for each in drift.features)
+
+
+def _could_drift(feature: FeatureDrift, by_chance: Decimal) -> bool:
+    chance = 0 < feature.null_mean <= by_chance and 0 < feature.null_variance <= by_chance * by_chance
+    return chance and 0 <= feature.psi < _HUGE and 0 <= feature.ks <= 1 and 0 < feature.ks_p <= 1
+
+
+def _are_processes(each: Processes) -> bool:
+    """Whether each process has its marks, and none could have been quicker than nothing or slower than it was."""
+    n = len(each.values)
+    return (
+        each.calls >= 0
+        and all(map(is_sane, each.values))
+        and len(each.contended) in (0, n)
+        and len(each.least) in (0, n)
+        and all(0 <= least <= value for least, value in zip(each.least, each.values, strict=False))
+    )
+
+
+def _is_table(table: Classified) -> bool:
+    """Whether both confusion matrices and the paired outcomes can come from the same samples."""
+    size = len(table.labels)
+    matrices = (table.confusion, *([table.reference_confusion] if table.reference_confusion else []))
+    if size == 0 or len(set(table.labels)) != size or len(table.paired) not in (0, size):
+        return False
+    if (table.rejected and not table.paired) or (table.paired and not table.reference_confusion):
+        return False
+    if any(len(matrix) != size or any(len(row) != size for row in matrix) for matrix in matrices):
+        return False
+    if len(table.rejected) not in (0, size):
+        return False
+    two = (table.confusion, table.reference_confusion)
+    counts = chain(*table.confusion, *table.reference_confusion, (table.excluded, table.top5 or 0))
+    return (
+        all(count >= 0 for count in counts)
+        and (table.top5 is None or sum(row[i] for i, row in enumerate(table.confusion)) <= table.top5 <= table.n)
+        and all(_same_samples(table, label) for label in range(size) if table.reference_confusion)
+        and all(accounts_for(pair, inside(*two, label)) for label, pair in enumerate(table.paired))
+        and all(accounts_for(pair, outside(*two, label)) for label, pair in enumerate(table.rejected))
+    )
+
+
+def _same_samples(table: Classified, label: int) -> bool:
+    return sum(table.confusion[label]) == sum(table.reference_confusion[label])
+
+
+def _is_quality(each: Classified | Joint | Multilabel | Scores) -> bool:
+    match each:
+        case Classified():
+            return _is_table(each)
+        case Joint(outcomes=pair):
+            return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0
+        case Multilabel():
+            return _are_labels(each)
+        case Scores():
+            return _are_scores(each)
+
+
+def _are_labels(table: Multilabel) -> bool:
+    """Whether each label was decided for the same samples."""
+    size, pairs = len(table.labels), (*table.inside, *table.outside)
+    if size == 0 or len(set(table.labels)) != size or {len(table.inside), len(table.outside)} != {size}:
+        return False
+    counts = (count for pair in pairs for count in (pair.both, pair.broken, pair.repaired, pair.neither))
+    decided = {inside.n + outside.n for inside, outside in zip(table.inside, table.outside, strict=True)}
+    return table.excluded >= 0 and all(count >= 0 for count in counts) and len(decided) == 1
+
+
+def _are_scores(each: Scores) -> bool:
+    """Whether there is a score of either model for each sample, or for as few as their number makes necessary."""
+    n, both = len(each.artifact), (*each.artifact, *each.reference)
+    whole = each.block == 1 or (each.block > 1 and 2 * n >= MOST_SCORES and each.aggregate.quantile is None)
+    squares = each.aggregate is not Aggregate.ROOT_MEAN or min(both, default=0) >= 0
+    return (
+        n == len(each.reference) <= MOST_SCORES and whole and squares and each.excluded >= 0 and all(map(is_sane, both))
+    )
+
+
+def _repeat(values: Iterable[Hashable]) -> bool:
+    seen = list(values)
+    return len(set(seen)) < len(seen)

@@ -1,0 +1,84 @@
+"""The report as one page: no script, no request, no font from elsewhere; for a phone, a screen and a printer."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from deployspec.errors import TrustError
+from deployspec.ir.budget import BUDGETS
+from deployspec.ir.verdict import Outcome
+from deployspec.report import figures, summary
+from deployspec.report.consistency import contradictions
+from deployspec.report.views.html import content, measured
+from deployspec.report.views.html.words import CLASSES, MARKS, OUTCOMES, PROMISES
+
+if TYPE_CHECKING:
+    from deployspec.ir.report import Report
+    from deployspec.report.summary import Standing
+
+_HERE: Final = Path(__file__).parent
+
+
+def render(report: Report, standing: Standing) -> str:
+    """The page's HTML. Whatever text the report holds stays text, its unprintable characters escaped.
+
+    Raises TrustError for a report that contradicts itself: its tables cannot be drawn.
+    """
+    wrong = contradictions(report)
+    if wrong:
+        raise TrustError(f"no page is made of a report that contradicts itself: {figures.plain(wrong[0])}")
+    style = (_HERE / "page.css").read_text(encoding="utf-8")
+    targets = content.targets(report)
+    latency = content.latency_name(report)
+    return _environment().get_template("page.html.j2").render(
+        report=report,
+        standing=standing,
+        headline=summary.headline(report),
+        released=report.result.exit_code == 0,
+        targets=targets,
+        latency=latency.removeprefix("latency."),
+        pictures=content.compare(targets, latency),
+        hygiene=content.hygiene(report),
+        waivers=content.waivers(report),
+        steps=content.steps(report),
+        classes=content.evidence_classes(report),
+        style=Markup(style),  # noqa: S704 - a file of ours
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    """Templates that escape everything, refuse what is undefined and know the words of the other views."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"middle": median, "decimal": Decimal}
+    environment.globals |= {
+        "BUDGETS": BUDGETS,
+        "CLASSES": CLASSES,
+        "MARKS": MARKS,
+        "OUTCOMES": OUTCOMES,
+        "PROMISES": PROMISES,
+        "Outcome": Outcome,
+        "figures": figures,
+        "measured": measured,
+    }
+    return environment
+
+
+def _harmless(value: Any) -> Any:
+    """Text without characters that a browser obeys instead of showing, such as those that turn its direction."""
+    return figures.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,164 @@
+"""The timed tasks of a runner: load, first call and warm calls apart, two artifacts interleaved, or minutes of calls.
+
+Each is performed in a fresh process, with the arrays of one call. Times are in nanoseconds.
+
+This file is shipped to devices beside `protocol.py`: the standard library and numpy, and nothing else of deployspec.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import time
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deployspec.runners.protocol import Load, Run
+
+    Timed = Callable[[Load, dict[str, Any], dict[str, Any], list[np.ndarray]], dict[str, Any]]
+    """From how to load, the job, its task and the arrays of one call to what is told of the process."""
+
+
+def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+    """Load, first call, warm-up, then `task["calls"]` timed calls; peak memory above the start's."""
+    _pin()
+    resident = _reset_peak_memory()
+    starting = Disturbance()
+    begun = time.perf_counter_ns()
+    run = load(job["artifact"], job["options"])
+    loaded = time.perf_counter_ns()
+    run(arrays)
+    first = time.perf_counter_ns()
+    start = starting.facts()
+    warm_up(task, run, arrays)
+    disturbance = Disturbance()
+    calls = []
+    for _ in range(task["calls"]):
+        before = time.perf_counter_ns()
+        run(arrays)
+        calls.append(time.perf_counter_ns() - before)
+    return {
+        "load_ns": loaded - begun,
+        "first_call_ns": first - loaded,
+        "start": start,
+        "calls_ns": calls,
+        "memory_peak_bytes": _peak_above(resident),
+    } | disturbance.facts()
+
+
+def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+    """Calls of artifact and baseline interleaved, ABBA and BAAB in turn; the time of each, per block of two.
+
+    What is loaded first, and what is called after a pause, is a little slower: each is so in every other process, or
+    every other block.
+    """
+    _pin()
+    sides = (("artifact", "options"), ("baseline", "baseline_options"))
+    pair: list[Any] = [None, None]
+    first = task["repetition"] % 2
+    for which in (first, 1 - first):
+        artifact, options = sides[which]
+        pair[which] = load(job[artifact], job[options])
+        warm_up(task, pair[which], arrays)
+    disturbance = Disturbance()
+    blocks = []
+    for block in range(task["calls"]):
+        spent = [0, 0]
+        for which in _TURNS[block % 2]:
+            start = time.perf_counter_ns()
+            pair[which](arrays)
+            spent[which] += time.perf_counter_ns() - start
+        blocks.append(spent)
+    return {"blocks_ns": blocks} | disturbance.facts()
+
+
+_TURNS = ((0, 1, 1, 0), (1, 0, 0, 1))
+
+
+def sustain(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+    """Rest for `task["seconds"]`, so that the machine cools down, then call for as long; the median of each quarter."""
+    _pin()
+    run = load(job["artifact"], job["options"])
+    warm_up(task, run, arrays)
+    time.sleep(task["seconds"])
+    return {"quarters": [_quarter(run, arrays, task["seconds"] / 4) for _ in range(4)]}
+
+
+def _quarter(run: Run, arrays: list[np.ndarray], seconds: float) -> dict[str, Any]:
+    disturbance, calls = Disturbance(), array("Q")
+    end = time.perf_counter_ns() + int(seconds * 1e9)
+    while (before := time.perf_counter_ns()) < end:
+        run(arrays)
+        calls.append(time.perf_counter_ns() - before)
+    return {"median_ns": float(np.median(calls)), "calls": len(calls)} | disturbance.facts()
+
+
+TASKS: dict[str, Timed] = {"time": time_calls, "ratio": time_pair, "sustain": sustain}
+
+
+def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> None:
+    """At least `task["warmup_calls"]` calls, and at least `task["warmup_s"]` long."""
+    end = time.perf_counter() + task["warmup_s"]
+    done = 0
+    while done < task["warmup_calls"] or time.perf_counter() < end:
+        run(arrays)
+        done += 1
+
+
+class Disturbance:
+    """What the machine did to us between construction and `facts`: waits, switches, stolen time, load."""
+
+    def __init__(self) -> None:
+        self._stolen = _stolen_s()
+        self._used = resource.getrusage(resource.RUSAGE_SELF)
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def facts(self) -> dict[str, Any]:
+        """Wall and CPU seconds, context switches, seconds that the machine's host took, load average of a minute."""
+        told = {"wall_s": time.perf_counter() - self._wall, "cpu_s": time.process_time() - self._cpu}
+        used, stolen = resource.getrusage(resource.RUSAGE_SELF), _stolen_s()
+        return told | {
+            "involuntary_switches": used.ru_nivcsw - self._used.ru_nivcsw,
+            "voluntary_switches": used.ru_nvcsw - self._used.ru_nvcsw,
+            "stolen_s": None if stolen is None or self._stolen is None else stolen - self._stolen,
+            "load_average": os.getloadavg()[0],
+        }
+
+
+def _stolen_s() -> float | None:
+    """Seconds, to a hundredth, that the host of this virtual machine gave to others; None where that is not told."""
+    try:
+        return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return None
+
+
+def _pin() -> None:
+    """Stay on one core where the system lets us; one that moves is timed with cold caches."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _reset_peak_memory() -> int | None:
+    """Resident bytes now, with the kernel's high-water mark set back to them; None where that cannot be had."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status_bytes("VmRSS")
+    except OSError:
+        return None
+
+
+def _peak_above(resident: int | None) -> int | None:
+    return None if resident is None else max(0, _status_bytes("VmHWM") - resident)
+
+
+def _status_bytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))

@@ -1,0 +1,254 @@
+"""Scores: estimates against numpy and scikit-learn, ranks against scipy, and what bounds must and must not prove."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sample_evidence import budget, measured, own_budget, rules, scores, verdict
+from scipy.stats import binom
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+from deployspec.ir.evidence import Aggregate, Scores
+from deployspec.ir.verdict import Outcome
+from deployspec.judge.proportions import lower_bound
+from deployspec.judge.scores import Change, Drawn, Quantile, rank_above, rank_below
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deployspec.ir.budget import Budget
+    from deployspec.ir.verdict import Verdict
+
+ALPHA = 0.05
+GENERATOR = np.random.default_rng(7)
+Y, BEFORE = GENERATOR.normal(10, 3, 300), GENERATOR.normal(0, 1, 300)
+ERRORS, WORSE = np.abs(BEFORE), np.abs(BEFORE + 0.05)
+
+
+def mae(asked: Budget, artifact: Sequence[float], reference: Sequence[float] | None = None) -> Verdict:
+    return verdict(asked, [measured("absolute_error", scores(artifact, reference), split="test")])
+
+
+def rmse(asked: Budget, artifact: Sequence[float], reference: Sequence[float] | None = None) -> Verdict:
+    found = scores(np.square(artifact), np.square(artifact if reference is None else reference), Aggregate.ROOT_MEAN)
+    return verdict(asked, [measured("squared_error", found, split="test")])
+
+
+def wer(asked: Budget, found: Scores) -> Verdict:
+    return verdict(asked, [measured("metrics.wer", found, split="test")])
+
+
+def test_errors_are_those_of_scikit_learn() -> None:
+    told = mae(budget("mae", "< 2"), ERRORS)
+    assert float(told.estimate or 0) == pytest.approx(mean_absolute_error(Y, Y + BEFORE), rel=1e-5)
+    told = rmse(budget("rmse", "< 2"), ERRORS)
+    assert float(told.estimate or 0) == pytest.approx(root_mean_squared_error(Y, Y + BEFORE), rel=1e-5)
+
+
+def test_rises_are_absolute_in_the_targets_own_unit_or_a_share_of_the_references() -> None:
+    before, after = mean_absolute_error(Y, Y + BEFORE), mean_absolute_error(Y, Y + BEFORE + 0.05)
+    told = mae(budget("mae_rise", "< 0.5"), WORSE, ERRORS)
+    assert (float(told.estimate or 0), told.unit) == (pytest.approx(after - before, abs=2e-6), "number")
+    told = mae(budget("mae_rise", "< 20 %"), WORSE, ERRORS)
+    assert (float(told.estimate or 0), told.unit) == (pytest.approx(after / before - 1, abs=2e-6), "%")
+    before, after = root_mean_squared_error(Y, Y + BEFORE), root_mean_squared_error(Y, Y + BEFORE + 0.05)
+    told = rmse(budget("rmse_rise", "< 20 %"), WORSE, ERRORS)
+    assert float(told.estimate or 0) == pytest.approx(after / before - 1, abs=2e-6)
+
+
+def test_the_reason_tells_both_figures_and_what_decided() -> None:
+    assert mae(budget("mae", "< 1"), ERRORS).reason == (
+        "mae: mean 0.7407 over 300 samples; at 95 % confidence at most 0.83, the ceiling is 1"
+    )
+    found = mae(budget("mae_rise", "< 20 %"), WORSE, ERRORS)
+    assert found.reason.startswith("mae rise: mean 0.7331, the reference's 0.7407, over 300 samples; at 95 % ")
+
+
+@pytest.mark.parametrize(("aggregate", "expected"), [(Aggregate.MEDIAN, 50.5), (Aggregate.P95, 95)])
+def test_quantiles_of_a_hundred(aggregate: Aggregate, expected: float) -> None:
+    found = wer(own_budget("wer", "< 200"), scores(np.random.default_rng(1).permutation(100) + 1, aggregate=aggregate))
+    assert found.estimate == Decimal(str(expected))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+@pytest.mark.parametrize("n", [1, 5, 20, 58, 59, 100, 1000])
+def test_ranks_are_the_tightest_that_scipy_allows(n: int, share: float) -> None:
+    below = [rank for rank in range(1, n + 1) if binom.cdf(rank - 1, n, share) <= ALPHA]
+    above = [rank for rank in range(1, n + 1) if binom.sf(rank - 1, n, share) <= ALPHA]
+    assert rank_below(n, share, ALPHA) == (below[-1] if below else None)
+    assert rank_above(n, share, ALPHA) == (above[0] if above else None)
+
+
+def test_a_95th_percentile_has_an_upper_bound_from_59_samples() -> None:
+    for n, expected in ((58, None), (59, Decimal(59))):
+        figure = Quantile(scores(range(1, n + 1), aggregate=Aggregate.P95)).figure(ALPHA)
+        assert figure.upper == expected
+
+
+def test_ties_are_ties() -> None:
+    figure = Quantile(scores([2.0] * 30 + [3.0] * 30, aggregate=Aggregate.MEDIAN)).figure(ALPHA)
+    assert (figure.estimate, figure.lower, figure.upper) == (Decimal("2.5"), 2, 3)
+    same = Drawn(scores([2.0] * 60, aggregate=Aggregate.MEDIAN), Change(1), 0).figure(ALPHA)
+    assert (same.estimate, same.lower, same.upper) == (0, 0, 0)
+
+
+def test_of_scores_that_are_0_or_1_the_lower_bound_is_clopper_and_pearsons() -> None:
+    for ones, n in ((45, 50), (50, 50), (3, 200)):
+        figure = Drawn(scores([1.0] * ones + [0.0] * (n - ones)), Change(), 0).figure(ALPHA)
+        assert float(figure.lower or -1) == pytest.approx(lower_bound(ones, n, ALPHA), abs=0.006)
+
+
+@pytest.mark.parametrize("n", [1, 2, 19])
+@pytest.mark.parametrize("limit", ["< 1000", "< 0.1"])
+def test_a_few_equal_scores_prove_nothing(n: int, limit: str) -> None:
+    for found in (mae(budget("mae", limit), [0.2] * n), mae(budget("mae_rise", limit), [0.2] * n)):
+        assert (found.verdict, found.lower, found.upper) == (Outcome.INCONCLUSIVE, None, None)
+        assert f"about {20 - n} more such samples would decide it" in found.reason
+
+
+def test_one_sample_proves_nothing_even_at_a_confidence_of_one_half() -> None:
+    alone = [measured("absolute_error", scores([0.2]), split="test")]
+    assert verdict(budget("mae", "< 1000"), alone, rules("0.5")).verdict is Outcome.INCONCLUSIVE
+    assert verdict(budget("mae", "< 1000"), alone, rules(None)).verdict is Outcome.PASS
+
+
+def test_equal_scores_leave_room_for_one_that_differs() -> None:
+    room = [Drawn(scores([0.2] * n), Change(), 0).figure(ALPHA) for n in (20, 200, 2000)]
+    widths = [each.upper - each.estimate for each in room if each.upper is not None]
+    assert widths[0] > 9 * widths[1] > 81 * widths[2] > 0
+
+
+@pytest.mark.parametrize("n", [1, 20, 5000])
+def test_scores_that_are_all_zero_tell_of_no_reach_and_prove_nothing(n: int) -> None:
+    for metric in ("mae", "mae_rise"):
+        found = mae(budget(metric, "< 1"), [0.0] * n)
+        assert (found.verdict, found.estimate, found.upper) == (Outcome.INCONCLUSIVE, 0, None)
+
+
+def test_an_unchanged_artifact_is_no_worse_for_sure_only_when_there_are_enough_samples() -> None:
+    asked = budget("mae_rise", "< 5 %")
+    assert mae(asked, ERRORS[:60]).verdict is Outcome.INCONCLUSIVE
+    assert mae(asked, np.tile(ERRORS, 3)).verdict is Outcome.PASS
+    assert mae(asked, np.tile(ERRORS, 3) * 1.4, np.tile(ERRORS, 3)).verdict is Outcome.FAIL
+
+
+def test_pairs_prove_what_two_means_could_not() -> None:
+    """The interval of one mean by itself is wider than the change that is proven."""
+    many = np.tile(ERRORS, 20)
+    rise, alone = mae(budget("mae_rise", "< 0.013"), many + 0.01, many), mae(budget("mae", "< 2"), many)
+    assert rise.verdict is Outcome.PASS
+    assert (alone.upper or 0) - (alone.lower or 0) > Decimal("0.02")
+
+
+def test_a_metric_that_is_better_when_higher_drops() -> None:
+    before = np.random.default_rng(2).uniform(0.7, 0.9, 500)
+    for limit, expected in (("< 0.2", Outcome.PASS), ("< 0.05", Outcome.FAIL)):
+        asked = own_budget("wer_drop", limit, changes="wer")
+        found = wer(asked, scores(before - 0.1, before))
+        assert (found.verdict, float(found.estimate or 0)) == (expected, pytest.approx(0.1, abs=1e-6))
+    floor = own_budget("wer", "> 0.6", ceiling=False)
+    assert wer(floor, scores(before)).verdict is Outcome.PASS
+
+
+@pytest.mark.parametrize("aggregate", [Aggregate.MEDIAN, Aggregate.P95])
+def test_the_change_of_a_quantile_is_judged_in_pairs(aggregate: Aggregate) -> None:
+    before = np.random.default_rng(3).gamma(2, 1, 1500)
+    after = before * 1.02
+    for limit, expected in (("< 15 %", Outcome.PASS), ("< 2.01 %", Outcome.INCONCLUSIVE)):
+        found = wer(own_budget("wer_rise", limit, changes="wer"), scores(after, before, aggregate))
+        assert (found.verdict, float(found.estimate or 0)) == (expected, pytest.approx(0.02, abs=1e-5))
+    worse = wer(own_budget("wer_rise", "< 15 %", changes="wer"), scores(before * 1.5, before, aggregate))
+    assert worse.verdict is Outcome.FAIL
+
+
+def test_no_share_of_a_reference_that_is_zero_somewhere_or_of_either_sign() -> None:
+    asked = own_budget("wer_rise", "< 5 %", changes="wer")
+    for reference in ([0.0] * 30, [-1.0] * 15 + [1.0] * 15):
+        found = wer(asked, scores([1.0] * 30, reference))
+        assert found.verdict is Outcome.NOT_MEASURED
+        assert "write the limit as a bare number" in found.reason
+    assert wer(asked, scores([-2.0] * 500, [-2.0] * 500)).estimate == 0
+
+
+def test_an_empty_split_is_not_measured() -> None:
+    assert mae(budget("mae", "< 1"), []).verdict is Outcome.NOT_MEASURED
+
+
+def test_tiny_scores_are_told_to_six_digits() -> None:
+    found = mae(budget("mae", "< 0.00000001"), ERRORS * 1e-9)
+    assert found.verdict is Outcome.PASS
+    assert found.estimate is not None
+    assert float(found.estimate) == pytest.approx(ERRORS.mean() * 1e-9, rel=1e-5)
+    assert found.estimate < (found.upper or 0) < Decimal("1e-9")
+
+
+def test_the_stream_is_pinned_to_the_digit() -> None:
+    """Another version of numpy must derive the same verdicts from the same report."""
+    told = [
+        Drawn(scores(range(50, 250), range(49, 249), aggregate), Change(1, relative=True), 3).figure(ALPHA)
+        for aggregate in (Aggregate.MEAN, Aggregate.MEDIAN)
+    ]
+    assert [(each.lower, each.upper) for each in told] == PINNED
+
+
+PINNED = [(Decimal("-0.019117"), Decimal("0.032433")), (Decimal("-0.019608"), Decimal("0.033558"))]
+
+
+def test_the_number_of_samples_needed_is_about_where_these_scores_would_decide() -> None:
+    asked = budget("mae", "< 0.79")
+    more = Drawn(scores(ERRORS), Change(), 0).needed(asked.limit, ALPHA)
+    assert more is not None
+    for factor, expected in ((0.7, Outcome.INCONCLUSIVE), (1.3, Outcome.PASS)):
+        spread = np.resize(ERRORS, int(factor * (300 + more)))
+        assert mae(asked, spread).verdict is expected
+    quantile = Quantile(scores(ERRORS, aggregate=Aggregate.MEDIAN))
+    needed = quantile.needed(budget("mae", "< 0.7").limit, ALPHA)
+    assert needed is not None
+    assert 0 < needed < 10_000
+
+
+Shape = tuple["Callable[[np.random.Generator, int], np.ndarray]", float]
+SHAPES: dict[str, Shape] = {
+    "half normal": (lambda draw, n: np.abs(draw.standard_normal(n)), np.sqrt(2 / np.pi)),
+    "squared normal": (lambda draw, n: draw.standard_normal(n) ** 2, 1.0),
+    "exponential": (lambda draw, n: draw.exponential(size=n), 1.0),
+    "lognormal": (lambda draw, n: draw.lognormal(0, 1, n), np.exp(0.5)),
+    "pareto": (lambda draw, n: draw.pareto(3, n) + 1, 1.5),
+    "one in ten": (lambda draw, n: (draw.random(n) < 0.1) * 1.0, 0.1),
+    "uniform": (lambda draw, n: draw.random(n), 0.5),
+    "mirrored exponential": (lambda draw, n: 1 - draw.exponential(size=n), 0.0),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_means_err_no_more_than_stated_at_the_smallest_size(shape: str) -> None:
+    draw, mean = SHAPES[shape]
+    generator = np.random.default_rng(11)
+    missed = [0, 0]
+    for _ in range(250):
+        sample = scores(draw(generator, 25))
+        figure = Drawn(sample, Change(), 0).figure(ALPHA)
+        if figure.lower is not None and figure.upper is not None:  # nothing is said of zeros alone
+            missed[0] += figure.lower > mean
+            missed[1] += figure.upper < mean
+    assert max(missed) <= 250 * ALPHA + 3 * np.sqrt(250 * ALPHA)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [30, 100, 1000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_means_and_rises_err_no_more_than_stated(shape: str, n: int) -> None:
+    draw, mean = SHAPES[shape]
+    generator = np.random.default_rng(13)
+    runs, missed = 400, np.zeros(4)
+    for _ in range(runs):
+        before, noise = draw(generator, n), draw(generator, n)
+        sample = scores(before + 0.3 * noise, before)
+        for i, (change, truth) in enumerate(((Change(), 1.3 * mean), (Change(1), 0.3 * mean))):
+            figure = Drawn(sample, change, 0).figure(ALPHA)
+            missed[2 * i] += figure.lower is not None and float(figure.lower) > truth
+            missed[2 * i + 1] += figure.upper is not None and float(figure.upper) < truth
+    assert max(missed) / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)

@@ -1,0 +1,211 @@
+"""Evidence documents: what is refused, and at which place; what comes of a sound one."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from evidence_files import SHA256, as_bytes, document, run, timed
+
+from deployspec.errors import EvidenceFault
+from deployspec.ir.evidence import (
+    Classified,
+    Count,
+    EvidenceClass,
+    Joint,
+    NotMeasured,
+    PairedOutcomes,
+    Processes,
+    Reduction,
+    Share,
+)
+from deployspec.measure.imported import measurements, read_document
+from deployspec.measure.imported.schema import evidence_schema
+
+FILE = Path("lab.json")
+SCHEMA = Path(__file__).parents[3] / "schemas" / "evidence-1.schema.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "judge"
+CONFUSION = [[4, 1], [2, 3]]
+REFERENCE = [[5, 0], [2, 3]]
+PAIRED = [{"both": 4, "broken": 1, "repaired": 0, "neither": 0}, {"both": 3, "broken": 0, "repaired": 0, "neither": 2}]
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    return {"quality": [{"labels": ["a", "b"], "confusion": CONFUSION, **changes}]}
+
+
+def faults(data: bytes) -> tuple[tuple[str, str], ...]:
+    with pytest.raises(EvidenceFault) as caught:
+        read_document(data, FILE)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer", "message"),
+    [
+        (b"{", "", "line 1, column 2: not JSON"),
+        (b'{"deployspecEvidence": "\xff"}', "", "not UTF-8"),
+        (b"[" * 100_000, "", "nested deeper than 64"),
+        (b'{"a": ' * 65 + b"1" + b"}" * 65, "", "nested deeper than 64"),
+        (b"[]", "", "no evidence document"),
+        (b'{"runs": []}', "", 'it does not begin with {"deployspecEvidence": 1, …'),
+        (b'{"deployspecEvidence": 2}', "/deployspecEvidence", "version 2 of evidence documents is not known: a newer"),
+        (b'{"deployspecEvidence": true}', "/deployspecEvidence", "known: 1"),
+        (b'{"deployspecEvidence": 1, "runs": [{"a": NaN}]}', "/runs/0/a", "NaN is no measurement: leave out"),
+        (b'{"deployspecEvidence": 1, "runs": [-Infinity]}', "/runs/0", "-Infinity is no measurement"),
+        (b'{"deployspecEvidence": 1, "runs": [1.5]}', "/runs/0", 'write it as "1.5"'),
+        (b'{"deployspecEvidence": 1, "runs": [9007199254740992]}', "/runs/0", "beyond 2^53 - 1"),
+        (b'{"deployspecEvidence": 1, "runs": [], "runs": []}', "/runs", "this key stands twice"),
+        (b'{"deployspecEvidence": 1, "runs": [{"a/b~": 1e400}]}', "/runs/0/a~1b~0", "is a binary fraction"),
+        (as_bytes(document()), "/runs", "this must not be empty"),
+        (as_bytes({**document(run()), "lab": "x"}), "", "unknown field 'lab'"),
+        (as_bytes(document(run(proceses=[]))), "/runs/0", "unknown field 'proceses': perhaps you meant 'processes'"),
+        (as_bytes(document({"target": "phone"})), "/runs/0", "'artifact' is missing"),
+        (as_bytes(document(run("phone", "claimed"))), "/runs/0/evidence", "'claimed' is not a MeasuredOn"),
+        (as_bytes(document(run(sha256="abc"))), "/runs/0/artifact/sha256", "this must match ^[0-9a-f]{64}$"),
+        (as_bytes(document(run(sizeBytes="12"))), "/runs/0/sizeBytes", "expected int"),
+        (as_bytes(document(run(sizeBytes=-1))), "/runs/0/sizeBytes", "this must be at least 0"),
+        (as_bytes(document(run(**timed("1e3")))), "/runs/0/processes/0/p95Ms", "expected a decimal string"),
+    ],
+)
+def test_what_is_no_document_is_refused_at_its_place(data: bytes, pointer: str, message: str) -> None:
+    ((found, said),) = faults(data)
+    assert found == pointer
+    assert message in said
+
+
+@pytest.mark.parametrize(
+    ("figures", "pointer", "message"),
+    [
+        ({"artifact": {"name": "../m.ts", "sha256": SHA256}}, "/artifact/name", "not a bare file name"),
+        ({"artifact": {"name": "..", "sha256": SHA256}}, "/artifact/name", "not a bare file name"),
+        ({"device": None}, "", "must say of which device"),
+        ({"measuredAt": "yesterday"}, "/measuredAt", "of the form 2026-01-31T12:00:00Z"),
+        ({"referenceBytes": 9}, "/referenceBytes", "needs its pair: add sizeBytes"),
+        ({"agreement": [{"hits": 6, "n": 5}]}, "/agreement/0", "6 of 5 cannot be"),
+        ({"agreement": [{"hits": 1, "n": 5, "split": "train"}]}, "/agreement/0/split", "'train' is no split"),
+        ({"quality": [*table()["quality"] * 2]}, "/quality/1", "the test split was told of already"),
+        ({**table(), "outcomes": [PAIRED[0]]}, "/outcomes/0", "the test split was told of already"),
+        (table(n=11), "/quality/0/n", "says 11 samples, and the confusion matrix holds 10"),
+        (table(top5=6), "/quality/0/top5", "6 of 10 cannot be, where 7 were right at once"),
+        (table(top5=11), "/quality/0/top5", "11 of 10 cannot be"),
+        (table(labels=["a", "a"]), "/quality/0/labels", "a class is named twice"),
+        (table(confusion=[[4, 1]]), "/quality/0/confusion", "1 rows, and there are 2 labels"),
+        (table(confusion=[[4, 1, 0], [2, 3]]), "/quality/0/confusion/0", "3 columns, and there are 2 labels"),
+        (table(referenceConfusion=[[5, 1], [2, 3]]), "/quality/0/referenceConfusion/0", "6 samples here and 5 in"),
+        (table(paired=PAIRED), "/quality/0/paired", "need their pair: add referenceConfusion"),
+        (table(referenceConfusion=REFERENCE, rejected=PAIRED[::-1]), "/quality/0/rejected", "add paired"),
+        (table(referenceConfusion=REFERENCE, paired=PAIRED[:1]), "/quality/0/paired", "1 entries, and there are 2"),
+        (table(referenceConfusion=REFERENCE, paired=PAIRED[::-1]), "/quality/0/paired/0", "do not add up"),
+        (timed("2", p50Ms="3"), "/processes/0/p95Ms", "2 ms is below p50Ms, 3 ms"),
+        (timed("-1"), "/processes/0/p95Ms", "-1 cannot have been measured"),
+        ({"processes": [{"callsMs": ["1", "-1"]}]}, "/processes/0/callsMs/1", "-1 cannot have been measured"),
+        ({"processes": [{"p95Ms": "1"}]}, "/processes/0", 'add "calls"'),
+        ({"processes": [{"callsMs": ["1"], "calls": 1}]}, "/processes/0/callsMs", "not both"),
+        ({"processes": [{"loadMs": "1"}, {"energyMj": "1"}]}, "/processes/1", "loadMs is given by 1 of 2 processes"),
+        ({"processes": [{"pairsMs": [["1", "0"]]}]}, "/processes/0/pairsMs/0", "two times above zero"),
+        ({"processes": [{"quartersMs": ["0", "1"]}]}, "/processes/0/quartersMs", "two times above zero"),
+    ],
+)
+def test_a_contradiction_is_refused_at_its_place(figures: dict[str, Any], pointer: str, message: str) -> None:
+    found = faults(as_bytes(document(run() | figures)))
+    assert any(place == f"/runs/0{pointer}" and message in said for place, said in found), found
+
+
+def test_a_ratio_without_its_pair_is_refused() -> None:
+    found = faults(as_bytes(document(run(processes=[{"pairsMs": [["1.5"]]}]))))
+    assert found == (("/runs/0/processes/0/pairsMs/0", "expected 2 items"),)
+
+
+def test_every_contradiction_is_told_in_one_message() -> None:
+    with pytest.raises(EvidenceFault) as caught:
+        read_document(as_bytes(document(run(**table(n=11)), run(measuredAt="x"))), FILE)
+    assert str(caught.value).splitlines() == [
+        "lab.json:/runs/0/quality/0/n: it says 11 samples, and the confusion matrix holds 10: one of them is wrong",
+        "lab.json:/runs/1/measuredAt: 'x' is not a time of the form 2026-01-31T12:00:00Z",
+    ]
+
+
+def statistics(figures: dict[str, Any], *, counts: bool = True) -> dict[str, tuple[Any, EvidenceClass]]:
+    (only,) = read_document(as_bytes(document(run() | figures)), FILE).runs
+    return {each.name: (each.statistic, each.evidence) for each in measurements(only, "f" * 64, counts=counts)}
+
+
+def test_figures_become_what_budgets_are_measured_from() -> None:
+    found = statistics(
+        {
+            "sizeBytes": 50,
+            "referenceBytes": 200,
+            "agreement": [{"hits": 4, "n": 5}],
+            **table(referenceConfusion=REFERENCE, paired=PAIRED),
+        }
+    )
+    assert found["size"] == (Count(value=Decimal(50)), EvidenceClass.STATIC)
+    assert found["size_reduction"] == (Reduction(before=Decimal(200), after=Decimal(50)), EvidenceClass.STATIC)
+    assert found["agreement"] == (Share(hits=4, n=5), EvidenceClass.DEVICE)
+    quality, evidence = found["quality"]
+    assert isinstance(quality, Classified)
+    assert (quality.n, quality.paired[0].broken, quality.rejected, evidence) == (10, 1, (), EvidenceClass.DEVICE)
+
+
+def test_joint_outcomes_without_classes_are_a_figure_of_quality() -> None:
+    ((statistic, evidence),) = statistics({"outcomes": [{**PAIRED[0], "split": "field"}]}).values()
+    pair = PairedOutcomes(both=4, broken=1, repaired=0, neither=0)
+    assert (statistic, evidence) == (Joint(outcomes=pair), EvidenceClass.DEVICE)
+
+
+def test_what_nobody_vouches_for_is_claimed_whatever_it_says() -> None:
+    found = statistics({"sizeBytes": 50, "agreement": [{"hits": 4, "n": 5}]}, counts=False)
+    assert {evidence for _, evidence in found.values()} == {EvidenceClass.CLAIMED}
+
+
+def test_processes_give_one_value_each() -> None:
+    calls = [str(i) for i in range(1, 101)]
+    process = {
+        "callsMs": calls,
+        "loadMs": "7",
+        "firstCallMs": "3.5",
+        "memoryPeakBytes": 1000,
+        "energyMj": "0.25",
+        "quartersMs": ["2", "3"],
+        "pairsMs": [["1", "2"], ["1", "4"], ["3", "4"]],
+        "contended": True,
+    }
+    found = {name: statistic for name, (statistic, _) in statistics({"processes": [process]}).items()}
+    values = {name: each.values for name, each in found.items() if isinstance(each, Processes)}
+    assert values == {
+        "latency.p50": (Decimal(50),),
+        "latency.p90": (Decimal(90),),
+        "latency.p95": (Decimal(95),),
+        "latency.max": (Decimal(100),),
+        "load": (Decimal(7),),
+        "first_call": (Decimal("3.5"),),
+        "cold_start": (Decimal("10.5"),),
+        "memory_peak": (Decimal(1000),),
+        "energy": (Decimal("0.25"),),
+        "sustained_slowdown": (Decimal("0.5"),),
+        "latency_reduction": (Decimal("0.5"),),
+    }
+    assert all(each.contended == (True,) for each in found.values() if isinstance(each, Processes))
+    assert found["latency.p99"] == NotMeasured(reason="100 calls in a process tell no latency.p99, which takes 1000")
+
+
+def test_the_committed_schema_is_the_generated_one() -> None:
+    assert json.loads(SCHEMA.read_text()) == evidence_schema(), (
+        "run: deployspec schema --of evidence --out schemas/evidence-1.schema.json"
+    )
+
+
+def test_the_schema_takes_what_is_read_and_refuses_what_has_another_form() -> None:
+    validator = jsonschema.Draft202012Validator(evidence_schema())
+    for path in GOLDEN.glob("*/evidence.json"):
+        validator.validate(json.loads(path.read_text()))
+    sound = document(run(**timed("1.5")))
+    validator.validate(sound)
+    for wrong in (run(**timed("1e3")), run(sizeBytes=-1), run(sha256="x"), run(proceses=[]), {"target": "phone"}):
+        assert not validator.is_valid(document(wrong))
+    assert not validator.is_valid(sound | {"deployspecEvidence": 2})

@@ -1,0 +1,3 @@
+€cposix
+system
+Œtouch was-executed…R.
