@@ -82,9 +82,7 @@ def by_size() -> Iterator[Row]:
         drops = [Drop(n, limit, relative) for n in SIZES]
         for each in SHARES:
             if each + float(limit) <= 1:
-                yield Row(
-                    name, f"{_percent(each)} unchanged", tuple(drop.errors(each) for drop in drops), most
-                )
+                yield Row(name, f"{_percent(each)} unchanged", tuple(drop.errors(each) for drop in drops), most)
         yield Row(name, "worst", tuple(drop.worst() for drop in drops), most)
     for classes, make, of_f1 in ((2, two_classes, (0.06, 0.08)), (10, ten_classes, (0.08, 0.25))):
         yield from _over_shares(f"resampled: macro recall, {classes} classes", make(MacroRecall), (0.08, 0.09))

@@ -75,7 +75,7 @@ def f1(n: int, p: float) -> Errors:
 
 
 def worst_share(n: int) -> Errors:
-    """Over all p: the errors are largest where p is a bound itself."""
+    """Over all p: wrong passes are likeliest where p is a lower bound itself, and wrong fails mirror them."""
     at_bounds = max(float(binom.sf(k - 1, n, lower_bound(k, n, ALPHA))) for k in range(1, n + 1))
     return Errors(at_bounds, at_bounds)
 

@@ -13,6 +13,7 @@ from conversions import efficientnet, pruned
 from evaluation import memory, throughput
 from evaluator import evaluator
 from five import five, five_memory
+from judging import judging
 from language import thousand, validate
 
 FAMILIES = (validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory, evaluator)

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_bytes, sha256_path, size_bytes
-from deployspec.errors import EvidenceFault, TrustError, UsageError
+from deployspec.errors import EvidenceFault, TrustError
 from deployspec.ir.artifact import Done
 from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured
 from deployspec.ir.evidence_file import PAYLOAD_TYPE, MeasuredOn
 from deployspec.ir.report import Digest, Import
-from deployspec.measure.imported import is_envelope, kind_of_log, measurements, read_document
+from deployspec.measure.imported import is_envelope, kind_of_log, measurements, read_document, read_file
 from deployspec.trust import dsse
 from deployspec.trust.policy import Role
 
@@ -54,7 +54,7 @@ def read_evidence(files: Sequence[Path], spec: Spec, trust: TrustPolicy | None, 
 
 
 def _runs(file: Path, spec: Spec, trust: TrustPolicy | None, at: datetime) -> Iterator[Handed]:
-    data = _bytes(file)
+    data = read_file(file)
     document, signers = _opened(data, file, trust, at)
     digest = Digest(name=file.name, sha256=sha256_bytes(data))
     targets = {target.name: target for target in spec.targets}
@@ -97,13 +97,6 @@ def _refuse_misfit(handed: Handed, run: Run, target: Target, spec: Spec) -> None
         if set(table.labels) != labels:
             have = ", ".join(spec.task.labels) if spec.task else "none"
             raise handed.fault(f"these are not the labels of the spec's task, which are {have}", f"/quality/{i}/labels")
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the evidence '{file}': {error.strerror}") from None
 
 
 def _opened(data: bytes, file: Path, trust: TrustPolicy | None, at: datetime) -> tuple[EvidenceFile, tuple[str, ...]]:

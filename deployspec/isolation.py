@@ -129,7 +129,10 @@ def _restrict(writes: Sequence[str], hidden: Sequence[str]) -> None:
 
 
 def _readable(folder: str, hidden: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Rules that let everything beneath `folder` be read but what is hidden, whose names may still be listed."""
+    """Rules that let everything beneath `folder` be read but what is hidden, whose names may still be listed.
+
+    A link needs none, and gets none: a rule would be one for what it leads to, a secret's folder perhaps.
+    """
     if folder in hidden:
         return
     if not any(each.startswith(folder.rstrip("/") + "/") for each in hidden):
@@ -137,7 +140,8 @@ def _readable(folder: str, hidden: Sequence[str]) -> Iterator[tuple[str, int]]:
         return
     yield folder, _READ_DIR
     for entry in os.scandir(folder):
-        yield from _readable(entry.path, hidden)
+        if not entry.is_symlink():
+            yield from _readable(entry.path, hidden)
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:

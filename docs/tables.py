@@ -107,7 +107,7 @@ def units() -> str:
 
 def budgets() -> str:
     """Every built-in budget."""
-    head = ("budget", "unit", "better", "of", "evidence", "measured from", "method", "here", "meaning")
+    head = ("budget", "unit", "better", "of", "evidence", "measured from", "method", "meaning")
     return table(head, map(_budget, BUDGETS.values()))
 
 
@@ -120,7 +120,6 @@ def _budget(kind: BudgetKind) -> tuple[str, ...]:
         kind.kind.value,
         f"`{kind.measured_from}`",
         f"[{kind.method.value}](judging.md#{kind.method.value})",
-        "yes" if kind.measured else "no",
         kind.meaning,
     )
 
@@ -197,10 +196,8 @@ def policies() -> str:
     for name in policy.packaged():
         held = tomllib.loads((policy.FOLDER / f"{name.removeprefix(policy.PACKAGED)}.toml").read_text())
         demanded = "<br>".join(f"`{key}` {_said(each)}" for key, each in held["budgets"].items())
-        lacking = ", ".join(f"`{key}`" for key in held["budgets"] if key in BUDGETS and not BUDGETS[key].measured)
-        releases = f"no: {lacking} is not measured" if lacking else "yes"
-        rows.append((f"`{name}`", held["description"], demanded, releases))
-    return table(("policy", "for", "budgets", "can release here"), rows)
+        rows.append((f"`{name}`", held["description"], demanded))
+    return table(("policy", "for", "budgets"), rows)
 
 
 def _said(limit: Any) -> str:

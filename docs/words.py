@@ -136,7 +136,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "waivers": "every waiver of the spec, used or not",
             "steps": "each step of the plan as it ran",
             "tools": "`[name, version]` of deployspec and of every distribution that a step ran on",
-            "machine": "the facts of the machine that measured",
+            "machine": "the facts of the machine that checked",
             "findings": "remarks, a line each; they decide nothing",
             "checked_at": "RFC 3339 in UTC, to the second, with a `Z`",
             "expires_at": "likewise; empty: no end",

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.credentials import signing_key, trust_policy
 from deployspec.cli.page import require_page, write_page
 from deployspec.cli.show import render
 from deployspec.cli.watch import watch
 from deployspec.units import QuantityError, parse_duration_s, parse_size_bytes
-
-if TYPE_CHECKING:
-    from deployspec.trust.keys import SigningKey
-    from deployspec.trust.policy import TrustPolicy
 
 
 def _bytes(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -146,21 +142,3 @@ def command(
         write_page(checked.report, standing, page)
         click.echo(f"page: {page}", err=form != "text")
     sys.exit(checked.exit_code)
-
-
-def signing_key(path: Path | None) -> SigningKey | None:
-    """The key, read before any work so that a wrong passphrase costs nothing."""
-    if path is None:
-        return None
-    from deployspec.trust.keys import load_signing_key
-
-    return load_signing_key(path, os.environ.get("DEPLOYSPEC_KEY_PASSPHRASE"))
-
-
-def trust_policy(path: Path | None) -> TrustPolicy | None:
-    """The policy in a `trust.toml`. Raises SpecFaults."""
-    if path is None:
-        return None
-    from deployspec.trust.policy import TrustPolicy
-
-    return TrustPolicy.read(path)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from deployspec.cli.check import signing_key
-from deployspec.errors import UsageError
+from deployspec.cli.credentials import signing_key
 from deployspec.ir.evidence_file import MeasuredOn
 
 _EXAMPLES = """\b
@@ -51,12 +50,12 @@ def command(
     What is written is what `deployspec judge --evidence` and `check --evidence` take.
     """
     from deployspec.cli.output import write_whole
-    from deployspec.measure.imported import Logs, document_of
+    from deployspec.measure.imported import Logs, document_of, read_file
 
     signing = signing_key(key)
     ran_on = MeasuredOn(measured_on) if measured_on else None
     about = Logs(target=target, artifact=artifact, device=device, evidence=ran_on, runtime=runtime)
-    payload = document_of([(file, _read(file)) for file in files], about)
+    payload = document_of([(file, read_file(file)) for file in files], about)
     if signing is not None:
         from deployspec.ir.evidence_file import PAYLOAD_TYPE
         from deployspec.trust.dsse import Envelope
@@ -68,10 +67,3 @@ def command(
     write_whole(out, payload)
     vouched = f"signed by {signing.public.keyid}" if signing else "unsigned: it is a claim until a lab signs it"
     click.echo(f"{out}  {vouched}")
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read '{file}': {error.strerror}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deployspec.cli.check import signing_key, trust_policy
+from deployspec.cli.credentials import signing_key, trust_policy
 from deployspec.cli.show import render
 
 _EXAMPLES = """\b

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from deployspec.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Put `data` into the file in one step, keeping the mode of one that is there. Raises UsageError."""
     try:
-        path = path.resolve()  # a link stays one
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a pipe or a terminal has no whole to keep
         else:
-            _replace(path, data)
+            _replace(Path(os.path.realpath(path)), data)  # a link stays one
     except OSError as error:
         raise UsageError(f"cannot write '{path}': {error.strerror}") from None
 

@@ -68,7 +68,7 @@ def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
     head += f"{_number(len(plan.steps), 'step')}, {len(cached)} of them in the store"
     blocks = [head, *_shared(plan, cached)]
     blocks += ["\n".join(_route(route, plan, cached)) for route in plan.routes]
-    blocks += ["\n".join(_ahead(targets, found, lacking)) for targets, found, lacking in _alike(spec, decidable)]
+    blocks += ["\n".join(_ahead(targets, found)) for targets, found in _alike(spec, decidable)]
     return "\n\n".join(blocks)
 
 
@@ -102,30 +102,26 @@ def _table(steps: Sequence[Step], cached: frozenset[str]) -> Iterator[str]:
 
 def _alike(
     spec: Spec, decidable: Mapping[str, Sequence[Decidable]]
-) -> list[tuple[list[str], list[tuple[Budget, Decidable]], list[Budget]]]:
-    """Targets whose data can decide the same, together, and the budgets of theirs that nothing measures."""
-    groups: list[tuple[list[str], list[tuple[Budget, Decidable]], list[Budget]]] = []
+) -> list[tuple[list[str], list[tuple[Budget, Decidable]]]]:
+    """Targets whose data can decide the same, together."""
+    groups: list[tuple[list[str], list[tuple[Budget, Decidable]]]] = []
     for target in spec.targets:
         budgets = {budget.name: budget for budget in target.budgets}
         found = [(budgets[each.budget], each) for each in decidable[target.name]]
-        lacking = [budget for budget in target.budgets if not budget.measured]
-        same = [names for names, *known in groups if known == [found, lacking]]
+        same = [names for names, known in groups if known == found]
         if same:
             same[0].append(target.name)
-        elif found or lacking:
-            groups.append(([target.name], found, lacking))
+        elif found:
+            groups.append(([target.name], found))
     return groups
 
 
-def _ahead(
-    targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]], lacking: Sequence[Budget]
-) -> Iterator[str]:
+def _ahead(targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]]) -> Iterator[str]:
     """A table: what each budget would need to pass, and the best that a faultless artifact could prove."""
     yield f"what the data can decide ({', '.join(targets)})"
     rows = [("budget", "limit", "samples", "passes with", "best it could prove")]
     for budget, each in found:
         rows.append((each.budget, budget.limit.text, str(each.n), _needed(budget, each), _best(budget, each)))
-    rows += [(budget.name, budget.limit.text, "", "! not measured in this version", "") for budget in lacking]
     yield from _columns(rows)
 
 

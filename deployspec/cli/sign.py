@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.credentials import signing_key
 from deployspec.cli.output import write_whole
 from deployspec.cli.show import artifacts_beside, read_report, report_file
 from deployspec.errors import TrustError, UsageError
@@ -43,10 +43,11 @@ def command(report: Path, key: Path, out: Path | None) -> None:
     """
     from deployspec.report.figures import plain
     from deployspec.report.summary import headline
-    from deployspec.trust import dsse, keys
+    from deployspec.trust import dsse
     from deployspec.verify import read_unverified
 
-    signing = keys.load_signing_key(key, os.environ.get(keys.PASSPHRASE_VARIABLE))
+    signing = signing_key(key)
+    assert signing is not None  # the option is required
     data = read_report(report)
     _refuse_doubtful(data, artifacts_beside(report))
     envelope, content = read_unverified(data)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.credentials import trust_policy
 from deployspec.cli.output import write_whole
 from deployspec.cli.show import artifacts_beside, read_report
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
     from deployspec.trust.keys import VerifyingKey
-    from deployspec.trust.policy import TrustPolicy
     from deployspec.verify import Verification
 
 _EXAMPLES = """\b
@@ -127,7 +127,7 @@ def command(
     demands = Demands(
         at=at,
         keys=_load(public_keys),
-        trust=_policy(trust),
+        trust=trust_policy(trust),
         allow_unsigned=allow_unsigned,
         artifacts=_artifacts_folder(report, artifacts),
         spec_sha256=expect_spec,
@@ -151,14 +151,6 @@ def _load(paths: tuple[Path, ...]) -> tuple[VerifyingKey, ...]:
             raise UsageError(f"'{path}' and '{keys[key]}' hold the same key, which counts once: leave one out")
         keys[key] = path
     return tuple(keys)
-
-
-def _policy(path: Path | None) -> TrustPolicy | None:
-    if path is None:
-        return None
-    from deployspec.trust.policy import TrustPolicy
-
-    return TrustPolicy.read(path)
 
 
 def _artifacts_folder(report: Path, given: Path | None) -> Path | None:

@@ -89,8 +89,6 @@ class BudgetKind:
     """True when that split must hold y."""
     formats: tuple[str, ...] = ()
     """The formats in which there is such a figure; empty: in all."""
-    measured: bool = True
-    """False for what belongs to the language and is judged `not_measured`, as this version measures none."""
 
 
 def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
@@ -286,11 +284,6 @@ class Budget:
         if self.metric in BUDGETS:
             return ""
         return self.metric.rpartition("_")[0] if self.dimension is Dimension.RISE else self.metric
-
-    @property
-    def measured(self) -> bool:
-        """Whether this version measures it."""
-        return self.row.measured
 
     @property
     def split(self) -> str:

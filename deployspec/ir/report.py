@@ -29,6 +29,11 @@ def read_time(text: str) -> datetime:
     return moment
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether `name` is one component of a path, the same on every system, and safe to show."""
+    return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\:")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Digest:
     """A named thing and its SHA-256."""

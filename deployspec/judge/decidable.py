@@ -66,7 +66,7 @@ def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], ru
     return tuple(
         _decidable(budget, support[budget.split], rules)
         for budget in budgets
-        if budget.split in support and budget.measured and budget.row.needs_split
+        if budget.split in support and budget.row.needs_split
         and budget.row.kind is EvidenceKind.QUALITY
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """F1 of a class through the Jaccard index J = TP / (TP + FP + FN): F1 = 2J / (1 + J).
 
-J is a proportion of the samples that are of the class or called so, and F1 rises with it, so that the exact bounds
-of the one are exact bounds of the other.
+F1 is the coefficient of Dice (1945, Ecology 26:297-302), J that of Jaccard (1912, New Phytologist 11:37-50). J is a
+proportion of the samples that are of the class or called so, and F1 rises with it, so that the exact bounds of the one
+are exact bounds of the other, given the number of such samples.
 """
 
 from __future__ import annotations

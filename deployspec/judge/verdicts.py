@@ -73,8 +73,7 @@ def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement],
     kind = budget.row
     measured, *weaker = best_first(target, budget, measurements, rules) or [[]]
     if not measured:
-        why = "nothing measured it" if budget.measured else "not measured in this version"
-        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {why}"), None)
+        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: nothing measured it"), None)
     found = [_accepted(_find(budget, kind, each, rules), kind, each.evidence, rules) for each in measured]
     decided = _agreed(found, measured)
     beside = [text for (each, *_) in weaker if (text := _beside(each, budget, _find(budget, kind, each, rules)))]

@@ -22,7 +22,7 @@ def missing_data(spec: Spec) -> tuple[Diagnostic, ...]:
 
 
 def notes(spec: Spec) -> tuple[Diagnostic, ...]:
-    """What `validate` says and does not fail for: data may live elsewhere, and another version may measure more."""
+    """What `validate` says and does not fail for: data may live elsewhere, and devices may be reached from there."""
     return (*_missing(spec, Severity.NOTE), *_no_weights(spec), *_not_measured(spec))
 
 
@@ -54,11 +54,7 @@ def _no_weights(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def _not_measured(spec: Spec) -> Iterator[Diagnostic]:
-    """Budgets that will be judged `not_measured`: no program measures them yet, or no device is reached."""
-    for target, others, names in _alike(spec, lambda _, budget: not budget.measured):
-        message = f"target '{target.name}'{others}: {names} cannot be measured in this version"
-        help = "judged not_measured, which does not release: leave out or waive"
-        yield _note(spec, "not-measured", message, ("targets", target.name), help, At.KEY)
+    """Budgets that will be judged `not_measured`, as no device is reached."""
     for target, others, names in _alike(spec, _asks_for_device):
         message = f"target '{target.name}'{others}: {names} must come from a device, and this version reaches none"
         path: KeyPath = ("targets", target.name, "device") if target.device else ("targets", target.name)
@@ -67,7 +63,7 @@ def _not_measured(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def _asks_for_device(target: Target, budget: Budget) -> bool:
-    return budget.measured and target.rules.least.get(budget.row.kind) is EvidenceClass.DEVICE
+    return target.rules.least.get(budget.row.kind) is EvidenceClass.DEVICE
 
 
 def _alike(spec: Spec, lacks: Callable[[Target, Budget], bool]) -> Iterator[tuple[Target, str, str]]:

@@ -83,9 +83,8 @@ def sustained_s(text: str | None, limit_s: int, path: KeyPath, faults: Faults, *
         return DEFAULT_SUSTAINED_S
     if wanted and (whole_s := 2 * SUSTAINED_RUNS * each_s) > limit_s:
         message = f"{SUSTAINED_RUNS} sustained runs of {each_s:,} s, each after a rest as long, take {whole_s:,} s"
-        help = (
-            f'the time_limit is {limit_s:,} s: lengthen it, or shorten the runs, e.g. sustained = "{max(1, limit_s // 12)} s"'
-        )
+        fits = f'sustained = "{max(1, limit_s // (2 * SUSTAINED_RUNS))} s"'
+        help = f"the time_limit is {limit_s:,} s: lengthen it, or shorten the runs, e.g. {fits}"
         faults.add("bad-duration", message, path if text is None else (*path, "sustained"), help=help)
     return each_s
 

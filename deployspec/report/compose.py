@@ -101,12 +101,13 @@ def _sources(origins: Mapping[str, Origin]) -> dict[str, str]:
 
 
 def _built(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
-    artifact, failures = results[route.artifact], failures_of(route, results)
+    result, failures = results[route.artifact], failures_of(route, results)
+    made = result if isinstance(result, Done) and not failures else None
     return replace(
         _promised(target),
         steps=route.steps,
-        artifact=_digest(artifact) if isinstance(artifact, Done) and not failures else None,
-        folder=isinstance(artifact, Done) and artifact.artifact.is_dir(),
+        artifact=_digest(made) if made else None,
+        folder=made is not None and made.artifact.is_dir(),
         failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
     )
 

@@ -30,6 +30,7 @@ from deployspec.ir.evidence import (
     Stability,
     Statistic,
 )
+from deployspec.ir.report import is_plain_name
 from deployspec.report.possible import is_possible, is_sane
 from deployspec.report.provenance import pretences
 from deployspec.units import Dimension, QuantityError, parse_bound
@@ -94,6 +95,8 @@ def _targets(report: Report) -> Iterator[str]:
         released = report.result.exit_code == 0
         if released and target.artifact is None:
             yield f"target {target.name!r} is released without an artifact"
+        if target.folder and target.artifact is None:
+            yield f"target {target.name!r} is a folder that is not there"
 
 
 def _target(target: TargetReport) -> Iterator[str]:
@@ -132,11 +135,6 @@ def _digests(report: Report) -> Iterator[str]:
     for each in chain((report.spec,), report.sources, report.data, report.policies, artifacts, files):
         if not _SHA256.fullmatch(each.sha256):
             yield f"{each.sha256!r}, of {each.name!r}, is no SHA-256 digest"
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether `name` is one component of a path, the same on every system, and safe to show."""
-    return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\:")
 
 
 def _rules(rules: Rules) -> Iterator[str]:

@@ -159,7 +159,8 @@ def _reservations(report: Report) -> str:
 
 
 def _unbuilt(report: Report) -> list[str]:
-    return [f"{target.name} could not be built" for target in report.targets if target.artifact is None]
+    absent = [target for target in report.targets if target.artifact is None]
+    return [f"{each.name} {'could not be built' if each.steps else 'was measured by nobody'}" for each in absent]
 
 
 def _refused(report: Report) -> list[str]:

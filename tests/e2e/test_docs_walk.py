@@ -1,4 +1,4 @@
-"""What the documentation promises of whole runs: the README's five minutes, and which budgets this version measures."""
+"""What the documentation promises of whole runs: the README's five minutes, and that every budget is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployspec.ir.budget import BUDGETS
+from deployspec.ir.budget import BUDGETS, Task
 from deployspec.parse.budgets import example
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,7 @@ field = "data/calibration.npz"
 
 [targets.phone]
 format = "tflite"
+sustained = "1 s"
 
 [targets.phone.budgets]
 """
@@ -93,14 +94,17 @@ def edit(spec: Path) -> None:
     spec.write_text(text)
 
 
-def test_the_table_of_budgets_says_what_is_measured(tmp_path: Path) -> None:
+def test_every_budget_of_the_table_is_measured(tmp_path: Path) -> None:
+    """But for energy, which takes a counter that this machine may lack, and what belongs to other tasks."""
     shutil.copytree(DIGITS, tmp_path, dirs_exist_ok=True)
-    limits = {name: "true" if example(kind) == "true" else f'"{example(kind)}"' for name, kind in BUDGETS.items()}
+    table = (ROOT / "docs" / "spec.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (?:smaller|larger) \|", table, re.MULTILINE)
+    assert rows == list(BUDGETS)
+    asked = {name: kind for name, kind in BUDGETS.items() if Task.CLASSIFICATION in kind.tasks}
+    limits = {name: "true" if example(kind) == "true" else f'"{example(kind)}"' for name, kind in asked.items()}
     (tmp_path / "spec.toml").write_text(HEAD + "".join(f"{name} = {limit}\n" for name, limit in limits.items()))
     ran = deployspec(tmp_path, "check", "spec.toml", "--format", "json")
     assert ran.returncode == 1, ran.stderr
     verdicts = json.loads(ran.stdout)["verdicts"]
     measured = {each["budget"].partition(".")[0] for each in verdicts if each["verdict"] != "not_measured"}
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (yes|no) \|", (ROOT / "docs" / "spec.md").read_text(), re.MULTILINE)
-    assert {name for name, here in rows if here == "yes"} == measured
-    assert {name for name, _ in rows} == set(BUDGETS)
+    assert measured | {"energy"} == set(asked)

@@ -369,6 +369,12 @@ class TestFolder:
         assert check(report, demands).holds
         assert statement.subjects(report)[0] == Digest(name=f"server/{beside.name}", sha256=sha256_path(beside))
 
+    def test_a_folder_needs_an_artifact(self) -> None:
+        server, android = failing().targets
+        unbuilt = replace(server, artifact=None, failure="it crashed", folder=True)
+        report = judged(replace(failing(), targets=(unbuilt, android)))
+        assert "a folder that is not there" in refusals(check(report))["statement"]
+
     @pytest.mark.parametrize("edit", ["edited", "added", "manifest", "file"])
     def test_any_change_is_refused(self, report: Report, artifacts: Path, edit: str) -> None:
         package = artifacts / "server" / "digits.mlpackage"

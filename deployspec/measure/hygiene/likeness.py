@@ -121,12 +121,9 @@ class Vectors:
         count, total, squares, origin = 0, np.zeros(1), np.zeros(1), None
         for block in samples:
             flat = _flat(block).astype(np.float64)
-            origin = flat[0] if origin is None else origin  # sums of squares about a sample keep their digits
-            count, total, squares = (
-                count + len(flat),
-                total + (flat - origin).sum(0),
-                squares + ((flat - origin) ** 2).sum(0),
-            )
+            origin = flat[0].copy() if origin is None else origin  # sums of squares about a sample keep their digits
+            flat -= origin
+            count, total, squares = count + len(flat), total + flat.sum(axis=0), squares + np.square(flat).sum(axis=0)
         deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
         scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0).astype(np.float32)
         return cls(scale, _projection(len(scale)))

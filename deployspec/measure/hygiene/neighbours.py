@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MOST_EXACT: Final = 50_000
 """Among more samples than this, the search looks into the cells around a sample only."""
 
-_CELLS: Final = 4096
-_CELLS_SEARCHED: Final = 16
+_CELLS: Final = 2048
+_CELLS_SEARCHED: Final = 8
 _SAMPLES_PER_CELL: Final = 40
 
 
@@ -41,19 +41,28 @@ def nearest(likeness: Likeness, folder: Path, others: Sequence[Path], *, inputs:
 
 def _index(likeness: Likeness, others: Sequence[Path], inputs: int) -> Any:
     """A faiss index of all samples of `others`."""
-    import faiss
-
-    n = sum(len(np.load(folder / "0.npy", mmap_mode="r")) for folder in others)
-    every = max(1, n // (_CELLS * _SAMPLES_PER_CELL)) if n > MOST_EXACT else n
-    some = np.concatenate([likeness.stored(block) for folder in others for block in blocks(folder, inputs, every)])
-    index: Any = faiss.IndexFlatL2(some.shape[1])
-    if n > MOST_EXACT:
-        index = faiss.IndexIVFFlat(index, some.shape[1], min(_CELLS, len(some) // _SAMPLES_PER_CELL))
-        index.nprobe = _CELLS_SEARCHED
-        index.train(some)
+    index = _empty(likeness, others, inputs)
     for folder in others:
         for block in blocks(folder, inputs):
             index.add(likeness.stored(block))
+    return index
+
+
+def _empty(likeness: Likeness, others: Sequence[Path], inputs: int) -> Any:
+    """An index to add samples to: exact for few, for many of cells that some of them show."""
+    import faiss
+
+    n = sum(len(np.load(folder / "0.npy", mmap_mode="r")) for folder in others)
+    if n <= MOST_EXACT:
+        sample = [column[:1] for column in next(blocks(others[0], inputs))]
+        return faiss.IndexFlatL2(likeness.stored(sample).shape[1])
+    every = max(1, n // (_CELLS * _SAMPLES_PER_CELL))
+    some = np.concatenate([likeness.stored(block) for folder in others for block in blocks(folder, inputs, every)])
+    dimensions = some.shape[1]
+    cells = min(_CELLS, len(some) // _SAMPLES_PER_CELL)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(dimensions), dimensions, cells)
+    index.nprobe = _CELLS_SEARCHED
+    index.train(some)
     return index
 
 

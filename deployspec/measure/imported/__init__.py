@@ -2,7 +2,16 @@
 
 from deployspec.measure.imported.assemble import Logs, document_of
 from deployspec.measure.imported.convert import measurements
-from deployspec.measure.imported.document import is_envelope, read_document
+from deployspec.measure.imported.document import is_envelope, read_document, read_file
 from deployspec.measure.imported.tools import from_tool, kind_of_log
 
-__all__ = ["Logs", "document_of", "from_tool", "is_envelope", "kind_of_log", "measurements", "read_document"]
+__all__ = [
+    "Logs",
+    "document_of",
+    "from_tool",
+    "is_envelope",
+    "kind_of_log",
+    "measurements",
+    "read_document",
+    "read_file",
+]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence_file import MeasuredOn
-from deployspec.ir.report import read_time
+from deployspec.ir.report import is_plain_name, read_time
 from deployspec.ir.tables import accounts_for, inside, outside
 
 if TYPE_CHECKING:
@@ -35,8 +34,12 @@ _ONE_EACH: Final = PERCENTILES | {
 }
 """What every process of a run gives, or none."""
 
-_LEGAL_NAME: Final = re.compile(r"[^/\\:\x00-\x1f\x7f]+")
 _HUGE: Final = Decimal(10) ** 18
+_MOST: Final = 10**12
+"""Samples of one table: beyond it, nobody counted."""
+
+_INSTANT_MS, _AGE_MS = Decimal("0.000001"), Decimal(10) ** 9
+"""A nanosecond and eleven days: what two times of a ratio lie between."""
 
 
 def contradictions(document: EvidenceFile) -> Iterator[Fault]:
@@ -50,17 +53,19 @@ def _run(run: Run, at: str) -> Iterator[Fault]:
     yield from _sizes(run, at)
     yield from _splits(run, at)
     yield from chain.from_iterable(_quality(each, f"{at}/quality/{i}") for i, each in enumerate(run.quality))
+    for i, table in enumerate(run.outcomes):
+        if table.both + table.broken + table.repaired + table.neither > _MOST:
+            yield f"{at}/outcomes/{i}", "so many samples nobody counted"
     for i, each in enumerate(run.agreement):
-        if each.hits > each.n:
+        if not each.hits <= each.n <= _MOST:
             yield f"{at}/agreement/{i}", f"{each.hits} of {each.n} cannot be: hits are among the n samples"
     yield from _processes(run.processes, f"{at}/processes")
 
 
 def _identity(run: Run, at: str) -> Iterator[Fault]:
     """What was measured, where and when."""
-    name = run.artifact.name
-    if not _LEGAL_NAME.fullmatch(name) or name in (".", ".."):
-        yield f"{at}/artifact/name", f"{name!r} is not a bare file name: leave its folder out"
+    if not is_plain_name(run.artifact.name):
+        yield f"{at}/artifact/name", f"{run.artifact.name!r} is not a bare file name: leave its folder out"
     if run.device is None and run.evidence in (MeasuredOn.DEVICE, MeasuredOn.EMULATOR):
         yield at, f'evidence of class \'{run.evidence}\' must say of which device: add "device": {{"name": …}}'
     if run.measured_at and not _is_time(run.measured_at):
@@ -118,6 +123,8 @@ def _counts(table: Quality, at: str) -> Iterator[Fault]:
     n, right = sum(map(sum, table.confusion)), sum(row[i] for i, row in enumerate(table.confusion))
     if table.n is not None and table.n != n:
         yield f"{at}/n", f"it says {table.n} samples, and the confusion matrix holds {n}: one of them is wrong"
+    if n > _MOST:
+        yield f"{at}/confusion", "so many samples nobody counted"
     if table.top5 is not None and not right <= table.top5 <= n:
         yield f"{at}/top5", f"{table.top5} of {n} cannot be, where {right} were right at once"
     if table.reference_confusion:
@@ -184,5 +191,5 @@ def _values(process: Process, at: str) -> Iterator[Fault]:
             yield f"{at}{place}", f"{value} cannot have been measured"
     ratios = [("quartersMs", process.quarters_ms)] if process.quarters_ms else []
     for place, pair in (*ratios, *((f"pairsMs/{i}", pair) for i, pair in enumerate(process.pairs_ms))):
-        if not all(0 < value < _HUGE for value in pair):
-            yield f"{at}/{place}", "a ratio needs two times above zero"
+        if not all(_INSTANT_MS <= value <= _AGE_MS for value in pair):
+            yield f"{at}/{place}", "a ratio needs two times that can be measured"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.diagnostics import nearest
-from deployspec.errors import EvidenceFault
+from deployspec.errors import EvidenceFault, UsageError
 from deployspec.ir import codec
 from deployspec.ir.evidence_file import VERSION, EvidenceFile
 from deployspec.measure.imported.contradictions import Fault, contradictions
@@ -41,6 +41,15 @@ def read_document(data: bytes, file: Path) -> EvidenceFile:
         raise EvidenceFault(file, [_form(str(error))]) from None
     _refuse(file, contradictions(document))
     return document
+
+
+def read_file(file: Path) -> bytes:
+    """The file's bytes, as far as any document may reach. Raises UsageError."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the evidence '{file}': {error.strerror}") from None
 
 
 def is_envelope(data: bytes) -> bool:
@@ -112,10 +121,17 @@ def _bad_places(tree: Any) -> Iterator[Fault]:
             return
         if isinstance(value, _Bad):
             yield _pointer(path), value.why
+        elif isinstance(value, str) and not _is_text(value):
+            yield _pointer(path), "half of a surrogate pair is no text"
         elif isinstance(value, dict):
             pending.extend(((*path, key), each) for key, each in reversed(value.items()))
         elif isinstance(value, list):
             pending.extend(((*path, i), value[i]) for i in reversed(range(len(value))))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written again; an escape can make what cannot."""
+    return value.isascii() or value.encode(errors="replace").decode() == value
 
 
 def _pointer(path: tuple[str | int, ...]) -> str:

@@ -42,7 +42,9 @@ def _captured(job: Job, module: torch.nn.Module, inputs: list[np.ndarray]) -> An
     if job.model.kind is SourceKind.EXPORTED_PROGRAM:
         return _exported(job, module, inputs)
     with torch.no_grad():
-        return torch.jit.trace(module, tuple(torch.from_numpy(each[:1]) for each in inputs))
+        example = tuple(torch.from_numpy(each[:1]) for each in inputs)
+        # Traced once: a second trace would ask what the contract asks anyway, of other samples.
+        return torch.jit.trace(module, example, check_trace=False)
 
 
 def _exported(job: Job, module: torch.nn.Module, inputs: list[np.ndarray]) -> torch.export.ExportedProgram:

@@ -147,7 +147,9 @@ def test_a_target_that_nobody_measured_is_not_released(here: Path, capsys: pytes
     (here / "phone.dsse.json").write_bytes(signed(as_bytes(document(run("phone", **FAST)))))
     arguments = ("--evidence", "phone.dsse.json", "--trust", "trust.toml", "--key", "release.pem")
     assert judge(*arguments) == 3
-    assert "no evidence was handed in for it" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "NOT RELEASED: server was measured by nobody" in out
+    assert "no evidence was handed in for it" in out
     assert call("verify", "out", "--public-key", "release.pub.pem") == 3
     assert judge(*arguments, "--target", "phone") == 0
     assert predicate(here)["leftOut"] == ["server"]

@@ -252,3 +252,22 @@ def test_means_and_rises_err_no_more_than_stated(shape: str, n: int) -> None:
             missed[2 * i] += figure.lower is not None and float(figure.lower) > truth
             missed[2 * i + 1] += figure.upper is not None and float(figure.upper) < truth
     assert max(missed) / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("aggregate", "n"), [(Aggregate.MEDIAN, 30), (Aggregate.MEDIAN, 300), (Aggregate.P95, 100)])
+@pytest.mark.parametrize("shape", ["half normal", "lognormal", "mirrored exponential"])
+def test_changes_of_quantiles_err_no_more_than_stated(shape: str, aggregate: Aggregate, n: int) -> None:
+    draw, _ = SHAPES[shape]
+    generator = np.random.default_rng(17)
+    before, noise = draw(generator, 10**6), draw(generator, 10**6)
+    share = float(aggregate.quantile or 0)
+    truth = np.quantile(before + 0.3 * noise, share) - np.quantile(before, share)
+    runs, missed = 300, np.zeros(2)
+    for _ in range(runs):
+        before, noise = draw(generator, n), draw(generator, n)
+        figure = Drawn(scores(before + 0.3 * noise, before, aggregate), Change(1), 0).figure(ALPHA)
+        assert figure.lower is not None
+        assert figure.upper is not None
+        missed += float(figure.lower) > truth, float(figure.upper) < truth
+    assert max(missed) / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)

@@ -112,7 +112,7 @@ def test_unless_the_step_is_done_no_sample_counts() -> None:
     (counting,) = ways_of_counting(PLAN, lost, "test")
     (measured,) = measure_hygiene(PLAN, lost, "phone")
     assert isinstance(measured.statistic, NotMeasured)
-    assert measured.statistic.reason == counting.refused
+    assert measured.statistic.reason == "step 'hygiene.test' failed: killed"
     assert counting.refused == "which samples count is not known, as step 'hygiene.test' failed: killed"
 
 

@@ -15,6 +15,7 @@ from deployspec.ir import codec
 from deployspec.ir.artifact import Done, Failed, Job
 from deployspec.ir.evidence import EvidenceClass, NotMeasured
 from deployspec.ir.structure import End, Structure
+from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import SampleStore, measure, measure_timing
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec, Target
+    from deployspec.lanes.program import Program
 
 TARGETS = """\
 [targets.small]
@@ -115,7 +117,7 @@ def stage(tmp_path: Path) -> Stage:
 
 def test_every_target_that_was_made_is_measured(stage: Stage) -> None:
     read = {"parameters", "macs", "sparsity", "operators", "weights.float32"}
-    names = {"size", "size_compressed", "size_reduction", "quality", "agreement"} | read
+    names = {"size", "size_compressed", "size_reduction", "quality", "agreement", "difference"} | read
     assert stage.measured() == {(target, name) for target in ("small", "server") for name in names}
 
 
@@ -214,6 +216,30 @@ def test_a_baseline_that_was_not_made_or_does_not_hold_is_none(tmp_path: Path, s
     found = stage.timed()
     assert reductions(found) == []
     assert {each.target for each in found} == {"static"}, "its latency by itself is measured all the same"
+
+
+class Broken(Bench):
+    """A lane on which nothing runs."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        self.programs.append(program)
+        raise ProgramFailed("crashed")
+
+
+def test_sustained_runs_and_energy_are_taken_of_the_targets_that_limit_them(tmp_path: Path) -> None:
+    wanted = 'sustained = "45 s"\nbudgets.sustained_slowdown = "< 10 %"\nbudgets.energy = "< 5 mJ"\n'
+    targets = TARGETS.split("[targets.small.budgets]")[0] + wanted + "[targets.server]\nformat = 'torchscript'\n"
+    spec = parse_spec(write_project(tmp_path / "project", SPEC.split("[targets.server]")[0] + targets).spec)
+    stage = Stage(spec, make_plan(spec), tmp_path / "steps")
+    stage.fill()
+    found = stage.timed(lane := Broken())
+    assert [[task["task"] for task in program.job["tasks"]] for program in lane.programs] == [
+        ["time", "sustain", "energy"],
+        ["time"],
+    ]
+    assert lane.programs[0].job["tasks"][1]["seconds"] == 45
+    limited = {each.target for each in found if each.name in ("sustained_slowdown", "energy")}
+    assert limited == {"small"}
 
 
 def test_kept_samples_are_used_again_and_said(stage: Stage) -> None:

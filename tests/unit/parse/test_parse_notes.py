@@ -50,14 +50,6 @@ def test_a_promise_that_can_be_kept_has_no_note(tmp_path: Path) -> None:
     assert told(tmp_path, SPEC) == []
 
 
-def test_budgets_that_nothing_measures_are_one_note_for_all_targets_that_share_them(tmp_path: Path) -> None:
-    (found,) = told(
-        tmp_path, SPEC.replace("[budgets]", '[data]\ntest = "digits.py:build"\n[budgets]\nsplit_uses = "<= 5"')
-    )
-    assert (found.code, found.path) == ("not-measured", ("targets", "phone"))
-    assert found.message == "target 'phone' and 1 more: split_uses cannot be measured in this version"
-
-
 @pytest.mark.parametrize("kind", ["classification", "multilabel", "regression", "custom"])
 def test_every_task_is_measured_and_so_is_a_metric_of_the_specs_own(tmp_path: Path, kind: str) -> None:
     own = '[metrics.wer]\nsource = "digits.py:build"\nbetter = "lower"\n[data]\ntest = "digits.py:build"\n[budgets]\n'

@@ -49,6 +49,13 @@ def test_a_target_holds_its_own_and_the_common_budgets(folder: Path) -> None:
     assert "undelegated_ops" not in {budget.name for budget in server.budgets}
     assert android.passes == (PassUse("quantize", (("scheme", "int8"),)),)
     assert (android.device, android.time_limit_s) == ("pixel-8", 1800)
+    assert (android.sustained_s, server.sustained_s) == (120, 120)
+
+
+def test_a_sustained_run_is_as_long_as_the_target_says(folder: Path) -> None:
+    spec = folder / "spec.toml"
+    spec.write_text(spec.read_text().replace("[targets.android]\n", '[targets.android]\nsustained = "45 s"\n', 1))
+    assert [target.sustained_s for target in parse_spec(spec).targets] == [45, 120]
 
 
 def test_missing_data_is_a_note_and_an_error_for_those_who_need_it(folder: Path) -> None:

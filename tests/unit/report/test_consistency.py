@@ -27,9 +27,9 @@ from deployspec.ir.evidence import (
     Share,
     Stability,
 )
-from deployspec.ir.report import Digest
+from deployspec.ir.report import Digest, is_plain_name
 from deployspec.ir.verdict import Result
-from deployspec.report.consistency import contradictions, is_plain_name
+from deployspec.report.consistency import contradictions
 from deployspec.units import Dimension
 
 if TYPE_CHECKING:

@@ -194,14 +194,16 @@ def test_each_side_of_a_pair_comes_first_in_every_other_process(lane: HostLane, 
 
 
 def test_a_sustained_run_rests_and_then_tells_of_each_quarter(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    lane.run(program(tmp_path, OUTPUTS))  # from here on its runtime is imported
     begun = time.monotonic()
-    (_, answer) = lane.run(program(tmp_path, TIMING | {"task": "sustain", "seconds": 0.4}, options={"seconds": 0.001}))
-    assert time.monotonic() - begun >= 0.8
+    (_, answer) = lane.run(program(tmp_path, TIMING | {"task": "sustain", "seconds": 0.8}, options={"seconds": 0.001}))
+    calling_s = sum(quarter["wall_s"] for quarter in answer["quarters"])
+    assert time.monotonic() - begun >= calling_s + 0.8
     assert len(answer["quarters"]) == 4
     for quarter in answer["quarters"]:
-        assert 1 <= quarter["calls"] <= 100
+        assert 1 <= quarter["calls"] <= 200
         assert quarter["median_ns"] >= 1e6
-        assert quarter["wall_s"] >= 0.1
+        assert quarter["wall_s"] >= 0.2
 
 
 @pytest.mark.parametrize(

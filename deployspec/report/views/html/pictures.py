@@ -9,6 +9,8 @@ import io
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import log
+from statistics import geometric_mean, median
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
@@ -36,8 +38,8 @@ _DROPPED: Final = frozenset({f"{_SVG}metadata", f"{_SVG}style", f"{_SVG}title"})
 _KEPT_STYLES: Final = frozenset(
     {"fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "fill-opacity", "stroke-opacity", "text-anchor"}
 )
-_CELLS: Final = 24
-"""Points in the same cell of so many by so many share one mark, so that no number covers another."""
+_NEAR: Final = 0.08
+"""Of what a picture spans: targets as near as this are named together."""
 
 _RC: Any = {
     "svg.fonttype": "none",
@@ -82,9 +84,11 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str, name: str) -> M
     """Targets by two figures, the first on a logarithmic scale; the second is a share."""
     with _drawing(name) as (axes, done):
         axes.set_xscale("log")
-        for x, y, label in _marks(points):
-            axes.plot([x], [y], "o", color=ACCENT, markersize=5)
-            axes.annotate(label, (x, y), xytext=(6, 3), textcoords="offset points")
+        axes.plot([each.x for each in points], [each.y for each in points], "o", color=ACCENT, markersize=5)
+        for group in _groups(points):
+            numbers = ", ".join(str(each.number) for each in group)
+            above = geometric_mean(each.x for each in group), max(each.y for each in group)
+            axes.annotate(numbers, above, xytext=(0, 6), textcoords="offset points", ha="center")
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.margins(x=0.18)
         axes.set_ylim(*_share_limits([point.y for point in points]))
@@ -95,8 +99,6 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str, name: str) -> M
 
 def processes(rows: Sequence[Row], x_label: str, name: str) -> Markup:
     """Every process of every target as a dot, its target's median as a stroke."""
-    from statistics import median
-
     with _drawing(name, rows=len(rows)) as (axes, done):
         axes.set_xscale("log")
         for height, row in enumerate(rows):
@@ -144,20 +146,20 @@ def _share_limits(shares: Sequence[float]) -> tuple[float, float]:
     return max(low - pad, -0.02), min(high + pad, 1.002)
 
 
-def _marks(points: Sequence[Point]) -> list[tuple[float, float, str]]:
-    """Each place with the numbers of the targets that are there."""
-    from math import log
-
+def _groups(points: Sequence[Point]) -> list[list[Point]]:
+    """Points so close, each to the next, that one would cover the other's number; from left to right."""
     xs, ys = [log(each.x) for each in points], [each.y for each in points]
-    places: dict[tuple[int, int], list[Point]] = {}
-    for point, x, y in zip(points, xs, ys, strict=True):
-        places.setdefault((_cell(x, xs), _cell(y, ys)), []).append(point)
-    return [(group[0].x, group[0].y, ", ".join(str(each.number) for each in group)) for group in places.values()]
-
-
-def _cell(value: float, values: Sequence[float]) -> int:
-    span = max(values) - min(values)
-    return round(_CELLS * (value - min(values)) / span) if span else 0
+    x_span, y_span = max(xs) - min(xs) or 1.0, max(ys) - min(ys) or 1.0
+    groups: list[list[Point]] = []
+    for point in sorted(points, key=lambda each: each.x):
+        for group in groups:
+            last = group[-1]
+            if log(point.x / last.x) < _NEAR * x_span and abs(point.y - last.y) < _NEAR * y_span:
+                group.append(point)
+                break
+        else:
+            groups.append([point])
+    return groups
 
 
 def _for_page(svg: bytes, name: str) -> Markup:

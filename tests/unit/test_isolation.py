@@ -1,0 +1,103 @@
+"""What a process under a policy cannot do any more, for each thing that the system says keeps it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployspec import isolation
+from deployspec.isolation import FILES, NETWORK, Policy, available
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ATTEMPTS = """
+import json, os, socket, sys
+from pathlib import Path
+
+def attempt(act):
+    try:
+        act()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+folder = Path(sys.argv[1])
+listener = int(sys.argv[2])
+print(json.dumps({
+    "read the secret": attempt(lambda: (folder / "keys" / "secret.pem").read_text()),
+    "read beside it": attempt(lambda: (folder / "keys" / "public.pem").read_text()),
+    "list its folder": attempt(lambda: os.listdir(folder / "keys")),
+    "write outside": attempt(lambda: (folder / "marker").write_text("x")),
+    "replace the secret": attempt(lambda: (folder / "keys" / "secret.pem").write_text("x")),
+    "remove what is beside it": attempt(lambda: (folder / "keys" / "public.pem").unlink()),
+    "write inside": attempt(lambda: (folder / "out" / "made").write_text("x")),
+    "connect": attempt(lambda: socket.create_connection(("127.0.0.1", listener), 2)),
+    "signal whoever started it": attempt(lambda: os.kill(os.getppid(), 0)),
+    "set back its peak of memory": attempt(lambda: Path("/proc/self/clear_refs").write_text("5")),
+}))
+"""
+
+ALLOWED = {"read beside it", "list its folder", "write inside", "set back its peak of memory"}
+BY_FILES = {"read the secret", "write outside", "replace the secret", "remove what is beside it"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("keys", "out"):
+        (tmp_path / name).mkdir()
+    for name in ("secret.pem", "public.pem"):
+        (tmp_path / "keys" / name).write_text("a key")
+    (tmp_path / "a way round").symlink_to(tmp_path / "keys")
+    return tmp_path
+
+
+def attempted(project: Path, policy: Policy | None) -> dict[str, str]:
+    """What came of each attempt, in a process under the policy; somebody listens on the machine's own network."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        program = [sys.executable, "-c", ATTEMPTS, str(project), str(port)]
+        ran = subprocess.run(
+            policy.command(program) if policy else program, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, str] = json.loads(ran.stdout)
+    return found
+
+
+def test_without_a_policy_all_of_it_can_be_done(project: Path) -> None:
+    assert set(attempted(project, None).values()) == {"done"}
+
+
+def test_under_one_it_does_what_it_must_and_nothing_else(project: Path) -> None:
+    policy = Policy(writes=(project / "out",), hidden=(project / "keys" / "secret.pem",))
+    found = attempted(project, policy)
+    assert {name for name, came in found.items() if name in ALLOWED and came == "done"} == ALLOWED
+    if any(each.startswith(FILES) for each in available()):
+        assert {found[each] for each in BY_FILES} == {"PermissionError"}
+        assert not (project / "marker").exists()
+    if NETWORK in available():
+        assert found["connect"] != "done"
+
+
+def test_what_it_starts_is_kept_as_it_is(project: Path) -> None:
+    policy = Policy(writes=(project / "out",))
+    child = f"import subprocess, sys; sys.exit(subprocess.call(['sh', '-c', 'echo x > {project}/marker']))"
+    ran = subprocess.run(policy.command([sys.executable, "-c", child]), capture_output=True, check=False)
+    assert (ran.returncode == 0) is not any(each.startswith(FILES) for each in available())
+
+
+def test_a_folder_to_write_to_that_is_not_there_is_no_fault(project: Path) -> None:
+    policy = Policy(writes=(project / "nowhere",), hidden=(project / "none.pem",))
+    assert subprocess.run(policy.command(["true"]), check=False).returncode == 0
+
+
+def test_where_nothing_keeps_processes_apart_the_command_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "available", tuple)
+    assert Policy(writes=()).command(["true"]) == ["true"]
