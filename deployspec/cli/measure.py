@@ -107,6 +107,13 @@ Examples:
     type=click.Path(path_type=Path),
     help="The same, from a log that another program keeps meanwhile: powermetrics, or a meter's table.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["qnnpack", "x86"]),
+    default="qnnpack",
+    show_default=True,
+    help="The kernels that a quantized .pt was made for: those of phones, or those of servers.",
+)
 @click.option("--as", "name", metavar="FORMAT", help="The format, where the file's name does not tell it.")
 @click.option("--time-limit", default="30 min", show_default=True, help="What was measured by then is told.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
@@ -120,6 +127,7 @@ def command(  # noqa: PLR0913, RUF100 - click gives each option as an argument
     sustained: str | None,
     energy: bool,
     power_log: Path | None,
+    engine: str,
     name: str | None,
     time_limit: str,
     form: str,
@@ -145,9 +153,9 @@ def command(  # noqa: PLR0913, RUF100 - click gives each option as an argument
         found += [replace(found[0], name=each, statistic=NotMeasured(reason=why)) for each in FIGURES]
     else:
         file, given = _opened(artifact, name, shapes, arrays)
-        other = _opened(_there(baseline), name, shapes, arrays)[0] if baseline else None
+        other = replace(_opened(_there(baseline), name, shapes, arrays)[0], engine=engine) if baseline else None
         with tempfile.TemporaryDirectory(prefix="deployspec-measure-") as folder:
-            timed = timed_file(file, given, Path(folder), baseline=other, **protocol)
+            timed = timed_file(replace(file, engine=engine), given, Path(folder), baseline=other, **protocol)
             found += _timings(timed, processes, _there(power_log) if power_log else None)
     click.echo(_as_json(artifact, name, found) if form == "json" else "\n".join(_lines(artifact, name, found)))
     return ExitCode.OK if any(isinstance(each.statistic, Processes) for each in found) else ExitCode.UNPROVEN

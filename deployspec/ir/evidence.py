@@ -286,9 +286,9 @@ class Measurement:
 
     `name` is what budgets are measured from: size, size_compressed, size_reduction, parameters, macs, sparsity,
     undelegated_ops, quality, agreement, absolute_error, squared_error, metrics.wer (of the spec's own), stable, churn,
-    latency.p50 …, load, first_call, cold_start, memory_peak, latency_reduction,
-    sustained_slowdown, energy. `operators`, `weights.float32` … (bytes of each stored type) and `difference` (the
-    largest of any output, in units of the reference's spread) are shown only. `split` is "test" or "field" where data decides it.
+    latency.p50 …, load, first_call, cold_start, memory_peak, latency_reduction, sustained_slowdown, energy.
+    `operators`, `weights.float32` … (bytes of each stored type) and `difference` (the largest of any output, in units
+    of the reference's spread) are shown only. `split` is "test" or "field" where data decides it.
     `samples_sha256` is the digest of the raw samples in the store. `variant` names another way of counting the same
     figure, e.g. "without near-duplicates": a verdict stands only where every way leads to it.
     """

@@ -24,17 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file, what its inspector told of it, and the runner of its format."""
+    """A file, what its inspector told of it, and the runner of its format.
+
+    `engine` names the kernels of a quantized torch file, which itself does not say what it was made for.
+    """
 
     path: Path
     structure: Structure
     runner: Runner
+    engine: str = "qnnpack"
 
     @property
     def options(self) -> dict[str, Any]:
         """How the runner finds the ends: by the file's own names; a file without any is called by position."""
         ends = {"inputs": self.structure.inputs, "outputs": self.structure.outputs}
-        return {kind: [end.name for end in found if end.name] for kind, found in ends.items()}
+        names = {kind: [end.name for end in found if end.name] for kind, found in ends.items()}
+        return {**names, "engine": self.engine}
 
 
 def drawn(structure: Structure, seed: int = 0) -> dict[str, np.ndarray]:

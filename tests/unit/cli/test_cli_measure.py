@@ -16,7 +16,10 @@ from deployspec.digests import sha256_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*quantize_per_tensor"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 SHAPE = ("--input", "image=1x3x8x8")
 
@@ -62,6 +65,11 @@ def test_text_for_people(artifact: Path) -> None:
     assert lines[0].startswith(f"{artifact.name}: torchscript, torch ")
     assert [line.split("  ")[1] for line in lines[1:5]] == ["size", "compressed", "p50", "p90"]
     assert any("2 processes of 100 calls, one thread; too few for bounds at 95 % confidence" in line for line in lines)
+
+
+def test_a_quantized_file_is_measured_on_the_kernels_that_it_was_made_for(tmp_path: Path) -> None:
+    made = lower(project(tmp_path), tmp_path / "out", PICTURES, "torchscript-int8-x86").artifact
+    assert told(made, *SHAPE, "--engine", "x86", "--processes", "1")["figures"]
 
 
 def test_given_arrays_are_what_it_is_called_with(artifact: Path, tmp_path: Path) -> None:

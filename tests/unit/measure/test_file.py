@@ -94,7 +94,7 @@ def test_what_is_timed_is_called_with_all_rows_by_the_names_that_there_are(file:
     (folder := tmp_path / "probe").mkdir()
     arrays = drawn(file.structure)
     timed = timed_file(file, arrays, folder, baseline=file, calls=50, time_limit_s=9)
-    assert contract.call(folder)["options"] == {"inputs": ["tokens"], "outputs": ["y"]}
+    assert contract.call(folder)["options"] == {"inputs": ["tokens"], "outputs": ["y"], "engine": "qnnpack"}
     assert [np.load(each).shape for each in contract.probe_files(folder, "input")] == [(2, 4), (3,)]
     assert (timed.rows, timed.calls, timed.time_limit_s) == (3, 50, 9)
     assert (timed.baseline, timed.baseline_options) == (file.path, file.options)

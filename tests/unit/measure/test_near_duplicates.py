@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from deployspec.ir.artifact import Job
 from deployspec.ir.spec import Input, Model
 from deployspec.measure.hygiene import neighbours
+from deployspec.measure.hygiene.likeness import Images
 from deployspec.measure.hygiene.near_duplicates import dimension, find_near_duplicates, is_near
 
 if TYPE_CHECKING:
@@ -96,6 +97,25 @@ def test_of_images_a_shift_and_a_change_of_brightness_are_seen_through(tmp_path:
         found = Searched(tmp_path / framework, test.transpose(turn), framework, train=train.transpose(turn))
         assert {4, 5, 6} <= set(found.near)
         assert len(found.near) <= 5
+
+
+def test_an_image_is_as_far_as_the_best_of_its_shifts_and_each_other_image_counts_once(tmp_path: Path) -> None:
+    train, test = (half[:40] for half in halves(IMAGES))
+    for split, array in (("test", test), ("train", train)):
+        (tmp_path / split).mkdir()
+        np.save(tmp_path / split / "0.npy", array)
+
+    def pieces(images: np.ndarray, top: int, left: int) -> np.ndarray:
+        flat = images[:, :, top : top + 6, left : left + 6].reshape(len(images), -1)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+    middle = pieces(train, 1, 1)
+    shifts = [pieces(test, top, left) for top in range(3) for left in range(3)]
+    apart = np.min([np.linalg.norm(each[:, None] - middle[None], axis=2) for each in shifts], axis=0)
+    found = neighbours.nearest(Images(channels_last=False), tmp_path / "test", [tmp_path / "train"], inputs=1, k=16)
+    assert np.allclose(found.distances, np.sort(apart, axis=1)[:, :16], atol=1e-3)
+    assert np.array_equal(found.closest, apart.argmin(axis=1))
 
 
 def test_several_inputs_are_one_sample(tmp_path: Path) -> None:
