@@ -220,9 +220,12 @@ def _artifacts(found: Statement, demands: Demands) -> Finding:  # 7
 def _expect_artifact(folder: Path, target: TargetReport) -> None:
     assert target.artifact is not None
     name = f"{target.name}/{target.artifact.name}"  # both were held to be plain names
-    if (folder / target.name).is_symlink():
-        raise DigestMismatch(f"{name!r}: its folder is a link")
-    actual = digests.sha256_artifact(folder / name, folder=target.folder)
+    try:
+        if (folder / target.name).is_symlink():
+            raise DigestMismatch(f"{name!r}: its folder is a link")
+        actual = digests.sha256_artifact(folder / name, folder=target.folder)
+    except OSError as error:  # a disk that fails, a name that is too long for this system
+        raise DigestMismatch(f"{name[:200]!r} cannot be read: {error.strerror}") from None
     if actual != target.artifact.sha256:
         raise DigestMismatch(f"{name!r} has digest {actual}, the report was made for {target.artifact.sha256}")
 

@@ -27,7 +27,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from math import ceil, floor, isfinite
+from math import ceil, floor, isfinite, log
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -125,10 +125,15 @@ class Drawn:
         distance = bound.limit - figure.estimate
         side = figure.upper if distance > 0 else figure.lower
         if side is None:
-            lacking = self.scores.block * ceil(1 / alpha) - n
+            lacking = self.scores.block * self._least(alpha) - n
             return lacking if lacking > 0 else None
         size = n * ((side - figure.estimate) / distance) ** 2 if distance else MOST_SAMPLES + 1
         return max(ceil(size) - n, 1) if size <= MOST_SAMPLES else None
+
+    def _least(self, alpha: float) -> int:
+        """The fewest scores that can have a bound; a quantile must also lie below the unseen sample often enough."""
+        share = self.scores.aggregate.quantile
+        return max(ceil(1 / alpha), ceil(log(alpha) / log(share)) if share else 0)
 
     def drawn(self) -> tuple[Floats, Floats]:
         """The figure of `DRAWS` weightings, with the unseen sample at the end that lowers it, and that raises it."""

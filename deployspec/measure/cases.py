@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Input
 
 NAMES: Final = "names.json"
-
-RANGE_SPLITS: Final = ("calibration", "test")
-"""Where the range of an input comes from that declares none, the first that there is."""
+"""Inside the step's output: what each row is called."""
 
 _EVERY_CORNER: Final = 4
 """Of so many inputs every combination of their ends is tried; of more, each end with the others at their lower one."""
@@ -30,7 +28,7 @@ def prepare_cases(job: Job) -> dict[str, Any]:
     """A step: write one `<i>.npy` an input, in the declared dtype, a row a case; all of it legal input.
 
     The cases are the corners of the inputs' ranges (and with them the largest legal magnitude), zeros, the middle,
-    denormals, both ends mixed, a draw from the whole range and a sample. `NAMES` holds each row's name.
+    denormals, both ends mixed, a draw from the whole range and a sample.
     """
     legal = [_legal(job, i, sample[:1]) for i, sample in enumerate(probe_inputs(job))]
     rows: dict[tuple[bytes, ...], str] = {}
@@ -110,13 +108,13 @@ def _corners(legal: Sequence[_Legal]) -> Iterator[tuple[float, ...]]:
 
 
 def _legal(job: Job, i: int, sample: np.ndarray) -> _Legal:
-    """The declared range; without one the range of a split, else that of the contract's probe."""
+    """The declared range; without one that of the first split that the step was given, else of the contract's probe."""
     declared = job.model.inputs[i]
     if declared.range is not None:
         return _Legal(declared, sample, *_within(sample.dtype, *map(float, declared.range)))
     if sample.dtype.kind == "b":
         return _Legal(declared, sample, 0, 1)
-    split = next((each for each in RANGE_SPLITS if each in job.inputs), None)
+    split = next(iter(job.inputs), None)
     seen = np.load(job.inputs[split] / f"{i}.npy", mmap_mode="r") if split else probe_inputs(job)[i]
     low, high = float(seen.min()), float(seen.max())
     whose = f"of the {split} split" if split else "of the inputs that the contract draws"

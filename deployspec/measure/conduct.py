@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.artifact import Done, Failed
 from deployspec.ir.evidence import Measurement, NotMeasured
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass
     from deployspec.ir.plan import Plan, Route
     from deployspec.ir.spec import Spec, Target
+
+_NO_RUNTIME: Final = "no runtime on this machine executes the format"
+_NO_NOISE: Final = "no input is floating point, and an integer has no small change"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +46,16 @@ def measure_conduct(tried: Tried) -> Iterator[Measurement]:
     """The measurements "stable" and "churn" of one target, as far as its budgets ask for them."""
     asked = dict.fromkeys((each.metric, each.split) for each in tried.target.budgets)
     for metric, split in asked:
-        if metric not in ("stable", "churn"):
-            continue
-        place = split if metric == "churn" else ""
-        if tried.route.runner is None:
-            yield _absent(tried, metric, place, f"no runtime on this machine executes {tried.route.format}")
-        elif metric == "stable":
+        if metric == "stable":
             yield from _stable(tried)
-        else:
+        elif metric == "churn":
             yield from _churn(tried, split)
 
 
 def _stable(tried: Tried) -> Iterator[Measurement]:
+    if tried.route.runner is None:
+        yield _absent(tried, "stable", "", _NO_RUNTIME)
+        return
     for mode, step in zip(tried.modes, tried.route.watches, strict=True):
         watched = tried.results[step]
         if isinstance(watched, Done):
@@ -66,8 +67,8 @@ def _stable(tried: Tried) -> Iterator[Measurement]:
 def _churn(tried: Tried, split: str) -> Iterator[Measurement]:
     """From the runs of each mode, with noise and without it."""
     calm, noisy = (_steps_on(split, each) for each in (tried.route.evaluations, tried.route.noisy))
-    if not noisy:
-        yield _absent(tried, "churn", split, "no input is floating point, and an integer has no small change")
+    if tried.route.runner is None or not noisy:
+        yield _absent(tried, "churn", split, _NO_NOISE if tried.route.runner else _NO_RUNTIME)
         return
     (reference,), (disturbed,) = (
         _steps_on(split, each) for each in (tried.plan.references, tried.plan.noisy_references)

@@ -1,7 +1,7 @@
 """Runs a .tflite in the LiteRT interpreter, one thread, XNNPACK as the interpreter chooses.
 
-Tensors are found by the names of the file's signature, never by position or shape; integer inputs and
-outputs of a quantized file are converted with the tensor's own scale and zero point.
+Tensors are found by the names of the file's signature, else by their own, never by position or shape; integer inputs
+and outputs of a quantized file are converted with the tensor's own scale and zero point.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
     """A callable from arrays to arrays, in the order of `options["inputs"]` and `options["outputs"]`."""
     interpreter = Interpreter(model_path=artifact, num_threads=1)
     interpreter.allocate_tensors()
-    signature = interpreter.get_signature_runner()
-    inputs = [_Tensor(signature.get_input_details()[name]) for name in options["inputs"]]
-    outputs = [_Tensor(signature.get_output_details()[name]) for name in options["outputs"]]
+    taken, given = _ends(interpreter)
+    inputs = [_Tensor(taken[name]) for name in options["inputs"]]
+    outputs = [_Tensor(given[name]) for name in options["outputs"]]
     # A small model answers in microseconds: what is looked up here is not timed with it.
     set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
     encoders = [(i, tensor.index, tensor.encode) for i, tensor in enumerate(inputs)]
@@ -37,6 +37,16 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
         return [decode(get_tensor(index)) for index, decode in decoders]
 
     return run
+
+
+def _ends(interpreter: Interpreter) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Details of inputs and outputs by the names of the signature, or by the tensors' own where there is none."""
+    if interpreter.get_signature_list():
+        signature = interpreter.get_signature_runner()
+        return signature.get_input_details(), signature.get_output_details()
+    ends = interpreter.get_input_details(), interpreter.get_output_details()
+    taken, given = ({each["name"]: each for each in details} for details in ends)
+    return taken, given
 
 
 class _Tensor:

@@ -344,6 +344,16 @@ class TestArtifacts:
         (artifacts / "server").symlink_to(artifacts / "elsewhere")
         assert "its folder is a link" in self.refusal(artifacts)
 
+    @pytest.mark.parametrize("part", ["target", "artifact"])
+    def test_a_name_that_no_system_takes(self, artifacts: Path, part: str) -> None:
+        server = passing().targets[0]
+        assert server.artifact
+        digest = replace(server.artifact, name="n" * 5000) if part == "artifact" else server.artifact
+        named = replace(server, artifact=digest, name="n" * 5000 if part == "target" else server.name)
+        measured = tuple(replace(each, target=named.name) for each in passing().measurements if each.target == "server")
+        report = judged(replace(passing(), targets=(named,), measurements=measured))
+        assert "File name too long" in refusals(check(report, replace(DEMANDS, artifacts=artifacts)))["artifacts"]
+
     def test_a_folder_in_a_files_place(self, artifacts: Path) -> None:
         (artifacts / "server" / "digits.ts").unlink()
         (artifacts / "server" / "digits.ts").mkdir()

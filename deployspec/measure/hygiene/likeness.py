@@ -140,7 +140,8 @@ class Vectors:
 
 def _flat(columns: Sequence[np.ndarray]) -> np.ndarray:
     """One row a sample (n, values), float32."""
-    return np.concatenate([each.reshape(len(each), prod(each.shape[1:])) for each in columns], axis=1, dtype=np.float32)
+    flat = [each.reshape(len(each), prod(each.shape[1:])).astype(np.float32) for each in columns]
+    return np.concatenate(flat, axis=1)
 
 
 def _projection(values: int) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from deployspec.formats.tflite import inspect
 from deployspec.formats.tflite_file import read
 from deployspec.ir.spec import Input, Model, Output
 from deployspec.ir.structure import End, Structure
+from deployspec.runners import tflite as runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +123,16 @@ def test_without_a_signature_the_tensors_own_names_are_told(tmp_path: Path) -> N
     file = dense(np.ones((3, 2), np.float32))
     file.model.signatureDefs = []
     assert [each.name for each in inspected(file, tmp_path).inputs] == ["t0"]
+
+
+@pytest.mark.parametrize(("signed", "names"), [(True, ("x", "y")), (False, ("t0", "t2"))])
+def test_it_runs_by_the_names_that_are_told(tmp_path: Path, signed: bool, names: tuple[str, str]) -> None:
+    file = dense(np.array([[1, 2], [3, 4], [5, 6]], np.float32))
+    file.model.signatureDefs = file.model.signatureDefs if signed else []
+    found = inspected(file, tmp_path)
+    assert (found.inputs[0].name, found.outputs[0].name) == names
+    run = runner.load(str(tmp_path / "net.tflite"), {"inputs": [names[0]], "outputs": [names[1]]})
+    assert run([np.array([[10, 1]], np.float32)])[0].tolist() == [[12, 34, 56]]
 
 
 def test_parameters_are_weights_and_not_the_integers_that_steer(tmp_path: Path) -> None:

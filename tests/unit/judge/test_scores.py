@@ -164,6 +164,14 @@ def test_the_change_of_a_quantile_is_judged_in_pairs(aggregate: Aggregate) -> No
     assert worse.verdict is Outcome.FAIL
 
 
+def test_the_change_of_a_95th_percentile_has_bounds_from_about_59_samples() -> None:
+    asked = own_budget("wer_rise", "< 1", changes="wer")
+    found = wer(asked, scores(range(1, 31), aggregate=Aggregate.P95))
+    assert (found.verdict, found.upper) == (Outcome.INCONCLUSIVE, None)
+    assert "about 29 more such samples would decide it" in found.reason
+    assert wer(asked, scores(range(1, 71), aggregate=Aggregate.P95)).upper is not None
+
+
 def test_no_share_of_a_reference_that_is_zero_somewhere_or_of_either_sign() -> None:
     asked = own_budget("wer_rise", "< 5 %", changes="wer")
     for reference in ([0.0] * 30, [-1.0] * 15 + [1.0] * 15):
@@ -255,15 +263,15 @@ def test_means_and_rises_err_no_more_than_stated(shape: str, n: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("aggregate", "n"), [(Aggregate.MEDIAN, 30), (Aggregate.MEDIAN, 300), (Aggregate.P95, 100)])
-@pytest.mark.parametrize("shape", ["half normal", "lognormal", "mirrored exponential"])
+@pytest.mark.parametrize(("aggregate", "n"), [(Aggregate.MEDIAN, 30), (Aggregate.MEDIAN, 100), (Aggregate.P95, 100)])
+@pytest.mark.parametrize("shape", ["lognormal", "mirrored exponential"])
 def test_changes_of_quantiles_err_no_more_than_stated(shape: str, aggregate: Aggregate, n: int) -> None:
     draw, _ = SHAPES[shape]
     generator = np.random.default_rng(17)
     before, noise = draw(generator, 10**6), draw(generator, 10**6)
     share = float(aggregate.quantile or 0)
     truth = np.quantile(before + 0.3 * noise, share) - np.quantile(before, share)
-    runs, missed = 300, np.zeros(2)
+    runs, missed = 150, np.zeros(2)
     for _ in range(runs):
         before, noise = draw(generator, n), draw(generator, n)
         figure = Drawn(scores(before + 0.3 * noise, before, aggregate), Change(1), 0).figure(ALPHA)

@@ -96,7 +96,7 @@ def test_an_evaluator_gives_one_for_each_of_its_arithmetics(lab: Lab) -> None:
 def test_where_nothing_runs_the_format_the_reason_is_told(lab: Lab) -> None:
     lab.fields = {"runner": None, "watches": (), "noisy": ()}
     found = lab.measured()
-    reason = NotMeasured(reason="no runtime on this machine executes torchscript")
+    reason = NotMeasured(reason="no runtime on this machine executes the format")
     assert told(found) == [("stable", ""), ("churn", "test")]
     assert [each.statistic for each in found] == [reason, reason]
 

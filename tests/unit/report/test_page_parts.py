@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sample_evidence import table
 from sample_reports import budget, many, measured, passing
 
-from deployspec.ir.evidence import Count, EvidenceClass, Operators, Processes
+from deployspec.ir.evidence import Count, EvidenceClass, Operators, Processes, Share
 from deployspec.ir.report import StepRecord
 from deployspec.ir.verdict import Outcome, Verdict
 from deployspec.report.rows import Row
@@ -203,6 +203,18 @@ def test_every_process_is_a_dot() -> None:
     svg = pictures.processes([pictures.Row(1, (3.0, 3.1, 3.2)), pictures.Row(2, (9.0,))], "ms", "by-process")
     marks = [node for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("use")]
     assert len([each for each in marks if each.get("fill") == pictures.ACCENT]) == 4
+
+
+def test_a_claim_is_not_compared_where_there_is_proof() -> None:
+    report = passing()
+    claims = [
+        measured("server", "size", Count(value=Decimal(1)), EvidenceClass.CLAIMED),
+        replace(measured("server", "agreement", Share(hits=1, n=700), EvidenceClass.CLAIMED), split="test"),
+    ]
+    for found in ((*report.measurements, *claims), (*claims, *report.measurements)):
+        (server, _) = content.targets(replace(report, measurements=found))
+        assert server.compared.size_bytes == 12_345
+        assert server.compared.agreement == 699 / 700
 
 
 def test_figures_of_the_field_are_not_compared() -> None:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from deployspec.errors import TrustError
 from deployspec.ir.budget import BUDGETS
+from deployspec.ir.evidence import EvidenceClass
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures, summary
 from deployspec.report.consistency import contradictions
@@ -72,6 +73,7 @@ def _environment() -> Environment:
         "MARKS": MARKS,
         "OUTCOMES": OUTCOMES,
         "PROMISES": PROMISES,
+        "EvidenceClass": EvidenceClass,
         "Outcome": Outcome,
         "figures": figures,
         "measured": measured,

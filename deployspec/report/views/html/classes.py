@@ -77,6 +77,8 @@ class Decisions:
     """
 
     split: str
+    source: str
+    """Its class of evidence and the runtime."""
     n: int
     excluded: int
     right: tuple[int, int | None] | None
@@ -98,6 +100,7 @@ def decisions(measurement: Measurement, table: Classified | Multilabel) -> Decis
     pairs = table.paired if isinstance(table, Classified) else (*table.inside, *table.outside)
     return Decisions(
         split=measurement.split,
+        source=f"{measurement.evidence.value}, {measurement.runtime}".removesuffix(", "),
         n=table.n,
         excluded=table.excluded,
         right=(sum(row.found for row in rows), _reference_right(rows)) if single else None,

@@ -206,7 +206,7 @@ def _promises(measured: Sequence[Measurement]) -> Iterator[Check]:
 
 
 def _compared(measured: Sequence[Measurement], latency: str) -> Compared:
-    known = {each.name: each.statistic for each in measured if each.split != "field" and not each.variant}
+    known = {name: each.statistic for name, each in _best(measured).items()}
     size, timed = known.get("size"), known.get(latency)
     quality, agreement = known.get("quality"), known.get("agreement")
     right = sum(quality.confusion[i][i] for i in range(len(quality.labels))) if isinstance(quality, Classified) else 0
@@ -216,6 +216,17 @@ def _compared(measured: Sequence[Measurement], latency: str) -> Compared:
         right=right / quality.n if isinstance(quality, Classified) and quality.n else None,
         agreement=agreement.hits / agreement.n if isinstance(agreement, Share) and agreement.n else None,
     )
+
+
+def _best(measured: Sequence[Measurement]) -> dict[str, Measurement]:
+    """Each figure that is not of the field, by its name: of several the first of the best class of evidence."""
+    best: dict[str, Measurement] = {}
+    for each in measured:
+        if each.split == "field" or each.variant:
+            continue
+        if each.name not in best or not best[each.name].evidence.reaches(each.evidence):
+            best[each.name] = each
+    return best
 
 
 def _pictures(views: Sequence[TargetView], latency: str) -> Iterator[Picture]:

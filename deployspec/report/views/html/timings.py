@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
-    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.evidence import EvidenceClass, Measurement
     from deployspec.report.views.html.bars import Scale
 
 
@@ -33,6 +33,7 @@ class Strip:
     """One figure over all processes. Texts carry their unit."""
 
     name: str
+    evidence: EvidenceClass
     middle: str
     span: str
     processes: int
@@ -44,30 +45,32 @@ class Strip:
 
 def strips(measurements: Iterable[Measurement]) -> tuple[Strip, ...]:
     """Every figure that was taken over processes; the percentiles of a warm call share one scale."""
-    found = [(each.name, each.statistic) for each in measurements if isinstance(each.statistic, Processes)]
-    told = [(name, statistic) for name, statistic in found if statistic.values]
-    warm = [value for name, statistic in told if _is_percentile(name) for value in statistic.values]
+    found = [(each, each.statistic) for each in measurements if isinstance(each.statistic, Processes)]
+    told = [(measurement, statistic) for measurement, statistic in found if statistic.values]
+    warm = [value for measurement, statistic in told if _is_percentile(measurement) for value in statistic.values]
     return tuple(
-        _strip(name, statistic, _around(warm if _is_percentile(name) else statistic.values)) for name, statistic in told
+        _strip(measurement, statistic, _around(warm if _is_percentile(measurement) else statistic.values))
+        for measurement, statistic in told
     )
 
 
-def _is_percentile(name: str) -> bool:
+def _is_percentile(measurement: Measurement) -> bool:
     """Whether it belongs to the distribution of a warm call; the slowest call would dwarf the others."""
-    return name.startswith("latency.p")
+    return measurement.name.startswith("latency.p")
 
 
 def _around(values: Sequence[Decimal]) -> Scale:
     return around([float(each) for each in values])
 
 
-def _strip(name: str, statistic: Processes, scale: Scale) -> Strip:
+def _strip(measurement: Measurement, statistic: Processes, scale: Scale) -> Strip:
     values = statistic.values
     middle = median(values)
-    unit = scale_of(dimension_of(name), middle)
+    unit = scale_of(dimension_of(measurement.name), middle)
     contended = statistic.contended or (False,) * len(values)
     return Strip(
-        name=name,
+        name=measurement.name,
+        evidence=measurement.evidence,
         middle=unit.with_unit(unit.number(middle)),
         span=_span(unit, values),
         processes=len(values),
