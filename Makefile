@@ -49,6 +49,8 @@ golden: $(STAMP)dev ## rewrite the golden cases from what the program says now; 
 
 docs: $(STAMP)dev ## generate schemas/ and the tables of docs/ again
 	$(BIN)/deployspec schema --out schemas/deployspec-1.schema.json
+	$(BIN)/deployspec schema --of report --out schemas/report-1.schema.json
+	$(BIN)/deployspec schema --of evidence --out schemas/evidence-1.schema.json
 	$(BIN)/python docs/generate.py
 
 clean: ## remove what was installed and built

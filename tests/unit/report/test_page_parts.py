@@ -19,13 +19,13 @@ from deployspec.ir.verdict import Outcome, Verdict
 from deployspec.report.rows import Row
 from deployspec.report.views.html import content, pictures
 from deployspec.report.views.html.bars import Bar, Span, bars
-from deployspec.report.views.html.classes import decisions
+from deployspec.report.views.html.classes import Decisions, decisions
 from deployspec.report.views.html.measured import in_words
 from deployspec.report.views.html.parts import parts
 from deployspec.report.views.html.timings import strips
 
 if TYPE_CHECKING:
-    from deployspec.ir.evidence import Measurement
+    from deployspec.ir.evidence import Classified, Measurement
 
 
 def row(
@@ -103,8 +103,12 @@ def test_nothing_is_drawn_outside_and_bounds_stay_in_order(one: Decimal, two: De
         assert 0 <= bar.limit <= 100
 
 
+def decisions_of(found: Classified) -> Decisions:
+    return decisions([measured("t", "quality", found)], found)
+
+
 def test_a_small_matrix_is_whole_and_its_rows_say_what_was_found_and_called() -> None:
-    shown = decisions(measured("t", "quality", found := table([[8, 2], [1, 9]], "ab")), found)
+    shown = decisions_of(table([[8, 2], [1, 9]], "ab"))
     assert [[cell.count for cell in row] for row in shown.matrix] == [[8, 2], [1, 9]]
     assert [(each.found, each.support, each.called) for each in shown.rows] == [(8, 10, 9), (9, 10, 11)]
     assert (shown.right, shown.left_out, shown.mixups) == ((17, 17), 0, ())
@@ -116,7 +120,7 @@ def test_of_a_large_matrix_the_weakest_classes_and_the_worst_mixups_are_shown() 
     matrix = [
         [100 - 4 * i if i == j else 4 * i if j == (i + 1) % size else 0 for j in range(size)] for i in range(size)
     ]
-    shown = decisions(measured("t", "quality", found := table(matrix, [f"c{i}" for i in range(size)])), found)
+    shown = decisions_of(table(matrix, [f"c{i}" for i in range(size)]))
     assert shown.matrix == ()
     assert [each.label for each in shown.rows[:2]] == ["c19", "c18"]
     assert (len(shown.rows), shown.left_out) == (12, 8)
@@ -127,7 +131,7 @@ def test_of_a_large_matrix_the_weakest_classes_and_the_worst_mixups_are_shown() 
 def test_a_class_without_samples_has_no_recall_and_is_not_the_weakest() -> None:
     rows = [[1 if i == j else 0 for j in range(13)] for i in range(13)]
     rows[3][3] = 0
-    shown = decisions(measured("t", "quality", found := table(rows, [str(i) for i in range(13)])), found)
+    shown = decisions_of(table(rows, [str(i) for i in range(13)]))
     assert "3" not in [each.label for each in shown.rows]
 
 
@@ -203,6 +207,15 @@ def test_every_process_is_a_dot() -> None:
     svg = pictures.processes([pictures.Row(1, (3.0, 3.1, 3.2)), pictures.Row(2, (9.0,))], "ms", "by-process")
     marks = [node for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("use")]
     assert len([each for each in marks if each.get("fill") == pictures.ACCENT]) == 4
+
+
+def test_a_table_that_several_ways_led_to_is_shown_once() -> None:
+    report = passing()
+    (first, *_) = [each for each in report.measurements if each.name == "quality"]
+    found = (*report.measurements, replace(first, runtime="another"))
+    (server, android) = content.targets(replace(report, measurements=found))
+    assert [each.source for each in server.decisions] == ["host, torch 2.13.0, and as another run gave it"]
+    assert [each.source for each in android.decisions] == ["host, torch 2.13.0"]
 
 
 def test_a_claim_is_not_compared_where_there_is_proof() -> None:

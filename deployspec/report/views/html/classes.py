@@ -78,7 +78,7 @@ class Decisions:
 
     split: str
     source: str
-    """Its class of evidence and the runtime."""
+    """Its class of evidence and the runtime; of several that gave the same table the first, and how many more."""
     n: int
     excluded: int
     right: tuple[int, int | None] | None
@@ -92,15 +92,18 @@ class Decisions:
     mixups: tuple[Mixup, ...]
 
 
-def decisions(measurement: Measurement, table: Classified | Multilabel) -> Decisions:
-    """Everything that the page says of the table, the weakest classes first where not all are shown."""
+def decisions(alike: Sequence[Measurement], table: Classified | Multilabel) -> Decisions:
+    """Everything that the page says of the table that measurements `alike` hold.
+
+    Where not all classes are shown, the weakest are.
+    """
     single = isinstance(table, Classified)
     rows = _rows(table) if isinstance(table, Classified) else _label_rows(table)
     whole = len(rows) <= WHOLE
     pairs = table.paired if isinstance(table, Classified) else (*table.inside, *table.outside)
     return Decisions(
-        split=measurement.split,
-        source=f"{measurement.evidence.value}, {measurement.runtime}".removesuffix(", "),
+        split=alike[0].split,
+        source=_source(alike),
         n=table.n,
         excluded=table.excluded,
         right=(sum(row.found for row in rows), _reference_right(rows)) if single else None,
@@ -118,6 +121,13 @@ def decisions(measurement: Measurement, table: Classified | Multilabel) -> Decis
 def _reference_right(rows: Sequence[ClassRow]) -> int | None:
     found = [row.reference_found for row in rows if row.reference_found is not None]
     return sum(found) if found else None
+
+
+def _source(alike: Sequence[Measurement]) -> str:
+    first = f"{alike[0].evidence.value}, {alike[0].runtime}".removesuffix(", ")
+    if len(alike) == 1:
+        return first
+    return f"{first}, and as {'another run' if len(alike) == 2 else f'{len(alike) - 1} other runs'} gave it"
 
 
 def _rows(table: Classified) -> list[ClassRow]:

@@ -194,9 +194,12 @@ def _target(report: Report, target: TargetReport, number: int) -> TargetView:
 
 
 def _decisions(measured: Sequence[Measurement]) -> Iterator[Decisions]:
+    """Each table once, however many ways of running the artifact led to it."""
+    alike: dict[tuple[str, Classified | Multilabel], list[Measurement]] = {}
     for each in measured:
         if isinstance(each.statistic, Classified | Multilabel) and not each.variant and each.statistic.n:
-            yield decisions(each, each.statistic)
+            alike.setdefault((each.split, each.statistic), []).append(each)
+    yield from (decisions(group, table) for (_, table), group in alike.items())
 
 
 def _promises(measured: Sequence[Measurement]) -> Iterator[Check]:
