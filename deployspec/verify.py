@@ -23,7 +23,6 @@ from deployspec.report import statement
 from deployspec.report.consistency import contradictions
 from deployspec.report.figures import counted
 from deployspec.trust import dsse, strict
-from deployspec.trust.policy import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -260,7 +259,7 @@ def _evidence(found: Statement, demands: Demands) -> Finding:  # 9
         return State.OK, "none of it rests on another's signature"
     if demands.trust is None:
         return State.NOT_CHECKED, "the labs that signed some of it are the report's word: no trust policy was given"
-    ours = {each.key.keyid for each in demands.trust.keys if Role.LAB in each.roles and not each.doubt(demands.at)}
+    ours = demands.trust.laboratories(demands.at)
     foreign = sorted({f"'{run.file.name}' of {run.target}" for run in signed if not ours.intersection(run.signers)})
     if foreign:
         raise TrustError(f"no laboratory of the trust policy signed {', '.join(foreign)}")

@@ -75,6 +75,10 @@ class TrustPolicy:
         """The keys that signed exactly these bytes, hold the role and count at `at`: each once, however often."""
         return tuple(each for each in self.signed(envelope) if role in each.roles and not each.doubt(at))
 
+    def laboratories(self, at: datetime) -> frozenset[str]:
+        """The key ids of those that count for evidence at `at`."""
+        return frozenset(each.key.keyid for each in self.keys if Role.LAB in each.roles and not each.doubt(at))
+
     def vouching(self, envelope: Envelope, at: datetime) -> tuple[TrustedKey, ...]:
         """The keys that vouch for a report at `at`, as many and in such roles as the policy asks.
 
