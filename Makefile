@@ -8,7 +8,8 @@ INPUTS := pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev lint format test test-slow conformance-coreml agreement-coreml bench golden docs clean
+.PHONY: help demo dev lint format test test-slow test-page test-interop conformance conformance-coreml agreement-coreml
+.PHONY: coverage bench golden docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,18 @@ conformance-coreml: $(STAMP)dev ## every operator test of coremltools against th
 	$(BIN)/python tests/conformance_coreml/coreml_run.py --workers auto
 	$(BIN)/python docs/generate.py
 
+test-page: $(STAMP)dev ## the page in a browser: needs Chromium (apt-get install chromium)
+	$(BIN)/pytest -m slow tests/page
+
+test-interop: $(STAMP)interop ## reports against verifiers of others; WYCHEPROOF=DIR names Wycheproof's vectors
+	WYCHEPROOF=$(WYCHEPROOF) $(BIN)/pytest tests/interop/interop_*.py
+
+conformance: $(STAMP)dev ## every vector of tests/vectors against CMD, another verifier with the same command line
+	$(BIN)/python tests/vectors/run.py "$(CMD)"
+
+coverage: $(STAMP)dev ## how often each method of judging errs, computed again; some minutes
+	$(BIN)/python benches/coverage.py
+
 agreement-coreml: $(STAMP)dev $(STAMP)models ## whole nets on the evaluator against independent answers; some minutes
 	$(BIN)/python docs/agreement.py
 
@@ -61,6 +74,13 @@ $(BIN)/python:
 
 $(STAMP)demo: $(BIN)/python $(INPUTS)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[tflite]'
+	@touch $@
+
+$(STAMP)interop: $(STAMP)dev tests/interop/package.json
+	$(BIN)/pip install --quiet securesystemslib==1.6.0
+	$(BIN)/pip install --quiet --no-deps in-toto-attestation==0.9.3
+	mkdir -p $(VENV)/interop && cp tests/interop/package.json $(VENV)/interop
+	npm install --no-audit --no-fund --silent --prefix $(VENV)/interop
 	@touch $@
 
 $(STAMP)dev: $(BIN)/python $(INPUTS)

@@ -13,10 +13,17 @@ from conversions import efficientnet, pruned
 from evaluation import memory, throughput
 from evaluator import evaluator
 from five import five, five_memory
+from hygiene import leakage, near_duplicates
 from judging import judging
 from language import thousand, validate
+from noise import noise
+from page import page
+from trusting import verify_large, verify_small
 
-FAMILIES = (validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory, evaluator)
+FAMILIES = (
+    *(validate, thousand, check, again, five, five_memory, pruned, efficientnet, throughput, memory, evaluator),
+    *(judging, leakage, near_duplicates, noise, verify_small, verify_large, page),
+)
 BENCHES = {each.__name__: each for each in FAMILIES}
 
 

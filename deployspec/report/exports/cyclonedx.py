@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.digests import sha256_bytes
@@ -20,6 +19,7 @@ from deployspec.units import UNITS, Dimension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from deployspec.ir.report import Digest, Report, TargetReport
     from deployspec.ir.verdict import Verdict
