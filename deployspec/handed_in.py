@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from deployspec.digests import sha256_bytes, sha256_path, size_bytes
 from deployspec.errors import EvidenceFault, TrustError
 from deployspec.ir.artifact import Done
+from deployspec.ir.device import MeasuredOn
 from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured
-from deployspec.ir.evidence_file import PAYLOAD_TYPE, MeasuredOn
+from deployspec.ir.evidence_file import PAYLOAD_TYPE
 from deployspec.ir.report import Digest, Import
 from deployspec.measure.imported import is_envelope, kind_of_log, measurements, read_document, read_file
 from deployspec.trust import dsse

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.build import Progress, build
 from deployspec.errors import ExitCode
 from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
 from deployspec.ir.artifact import Done
-from deployspec.isolation import Policy
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
@@ -30,6 +27,7 @@ from deployspec.trust import dsse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from deployspec.build import Store
     from deployspec.ir.artifact import StepResult
@@ -107,7 +105,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     found = origins(spec)
     limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
     context = replace(build_context(spec, found), memory_limit_bytes=limit, hidden=request.hidden)
-    with HostLane(Policy(writes=(Path(gettempdir()),), hidden=request.hidden)) as lane:
+    with HostLane.apart(request.hidden) as lane:
         progress = watch if request.reuse_latency_s else _Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
         handed = hold_against(handed, artifacts(plan, results)) if handed else ()

@@ -9,7 +9,7 @@ from deployspec.build import BuildContext, cached, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import SpecFaults, UsageError
 from deployspec.ir.plan import Action
-from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.decidable import SplitSupport, decidable
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
 from deployspec.sources.dataset import refuse_ahead
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deployspec.diagnostics import KeyPath
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec
-    from deployspec.judge import Decidable
+    from deployspec.judge.decidable import Decidable
     from deployspec.sources.identity import Origin
 
 

@@ -20,7 +20,7 @@ from deployspec.formats.coreml_hazards import HAZARDS
 from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
 from deployspec.ir.codec import camel, optional
 from deployspec.ir.rules import EvidenceClass, Rules
-from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.decidable import SplitSupport, decidable
 from deployspec.parse import policy
 from deployspec.registry import Family
 from deployspec.units import UNITS, Dimension, parse_bound

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key
-from deployspec.ir.evidence_file import MeasuredOn
+from deployspec.ir.device import MeasuredOn
 
 _EXAMPLES = """\b
 Examples:

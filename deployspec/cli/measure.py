@@ -195,7 +195,7 @@ def _with_shapes(ends: Sequence[End], given: Sequence[Input]) -> tuple[End, ...]
 
 def _timings(timed: Timed, processes: int, power_log: Path | None) -> list[Measurement]:
     """One process after the other, so that a time limit leaves those before it; the log is read when all have run."""
-    with HostLane() as lane:
+    with HostLane.apart() as lane:
         samples, found = time_artifact(timed, lane, range(1, processes + 1), lambda _: False)
     if samples is None or power_log is None:
         return found

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
     from deployspec.ir.plan import Plan, Route, Step
     from deployspec.ir.spec import Spec
-    from deployspec.judge import Decidable
+    from deployspec.judge.decidable import Decidable
 
 
 @click.command(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Final
 
 from deployspec.ir.codec import ByHand
 from deployspec.ir.constraint import Constraint, Text
+from deployspec.ir.device import Device, MeasuredOn
 from deployspec.ir.evidence import PairedOutcomes
 
 VERSION: Final = 1
@@ -22,25 +22,6 @@ PAYLOAD_TYPE: Final = "application/vnd.deployspec.evidence+json"
 
 _Count = Annotated[int, Constraint(ge=0)]
 _Sha256 = Annotated[str, Constraint(pattern="^[0-9a-f]{64}$")]
-
-
-class MeasuredOn(StrEnum):
-    """What ran the artifact. Whether it counts is for a lab's signature to say."""
-
-    DEVICE = "device"
-    EMULATOR = "emulator"
-    HOST = "host"
-    REFERENCE = "reference"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device(ByHand):
-    """The machine that measured. `name` is what a target's `device` says; the other facts are for readers."""
-
-    name: Text
-    model: str = ""
-    system: str = ""
-    processor: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

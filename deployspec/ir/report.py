@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from deployspec.ir.budget import Budget
+from deployspec.ir.device import Device
 from deployspec.ir.evidence import EvidenceClass, Machine, Measurement, Rules
-from deployspec.ir.evidence_file import Device
 from deployspec.ir.verdict import Result, Verdict, Waiver
 
 PREDICATE_TYPE: Final = "https://deployspec.dev/compliance-report/v1"

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
-from deployspec.isolation import available
+from deployspec.isolation import Policy, available
 from deployspec.lanes.live import LiveRunner
 from deployspec.lanes.program import lines_of, module_of, new_nonce, scripts
 
 if TYPE_CHECKING:
     from deployspec.ir.plan import Runner
-    from deployspec.isolation import Policy
     from deployspec.lanes.program import Program
 
 
@@ -34,6 +33,11 @@ class HostLane:
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = policy
         self._live: dict[str, LiveRunner] = {}
+
+    @classmethod
+    def apart(cls, hidden: tuple[Path, ...] = ()) -> Self:
+        """A lane whose runners write temporary files only, and read all but secrets and what is `hidden`."""
+        return cls(Policy(writes=(Path(tempfile.gettempdir()),), hidden=hidden))
 
     def __enter__(self) -> Self:
         return self

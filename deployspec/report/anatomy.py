@@ -37,7 +37,7 @@ def _parts(known: Mapping[str, Statistic]) -> Iterator[str]:
             yield f"{_shown(Dimension.SHARE, Decimal(hits) / n)} of the kernels are zeros"
     match known.get("macs"):
         case Count(value=macs):
-            yield f"{macs / _MILLION:,.2f} M MACs"
+            yield f"{macs / _MILLION:,.2f} M MACs" if macs * 100 > _MILLION else f"{macs:,f} MACs"
     match known.get("undelegated_ops"):
         case Count(value=left) if left:
             yield f"{counted(int(left), 'operator')} left to the portable kernels"

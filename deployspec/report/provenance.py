@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deployspec.ir.device import MeasuredOn
 from deployspec.ir.evidence import EvidenceClass
-from deployspec.ir.evidence_file import MeasuredOn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -137,11 +137,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("spec", f"{report.spec.name} sha256:{report.spec.sha256}"),
         ("checked", f"{report.checked_at}, {until}"),
         ("on", f"{machine.system} {machine.architecture}, {machine.processor}, {machine.cores} cores"),
-        *([("models opened", _isolation(machine))] if report.steps else []),
+        *([("models opened", isolation(machine))] if report.steps else []),
     ]
 
 
-def _isolation(machine: Machine) -> str:
+def isolation(machine: Machine) -> str:
     """What kept the processes that opened models apart."""
     kept = " and ".join(machine.isolation)
     return f"in processes kept apart by {kept}" if kept else "UNISOLATED: with the rights of whoever checked"

@@ -11,7 +11,7 @@ from sample_evidence import budget, measured, outcomes, processes, quality, rule
 
 from deployspec.ir.evidence import Count, Processes, Share
 from deployspec.ir.verdict import Outcome
-from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.decidable import SplitSupport, decidable
 from deployspec.judge.jaccard import Overlap
 from deployspec.judge.paired import Paired, p_value_below
 from deployspec.judge.proportions import Proportion, lower_bound, upper_bound

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from deployspec.digests import sha256_path, size_bytes
 from deployspec.errors import UsageError
 from deployspec.ir import codec
-from deployspec.ir.evidence_file import VERSION, Artifact, Device, EvidenceFile, MeasuredOn, Run
+from deployspec.ir.device import Device, MeasuredOn
+from deployspec.ir.evidence_file import VERSION, Artifact, EvidenceFile, Run
 from deployspec.measure.imported.document import is_envelope, read_document
 from deployspec.measure.imported.tools import from_tool, kind_of_log
 

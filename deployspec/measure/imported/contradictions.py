@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
-from deployspec.ir.evidence_file import MeasuredOn
+from deployspec.ir.device import MeasuredOn
 from deployspec.ir.report import is_plain_name, read_time
 from deployspec.ir.tables import accounts_for, inside, outside
 

@@ -8,7 +8,7 @@ import pytest
 from sample_evidence import budget, outcomes, quality, rules, table, verdict
 
 from deployspec.ir.verdict import Outcome
-from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.decidable import SplitSupport, decidable
 
 SPLIT = {"test": SplitSupport(n=100, per_class={"a": 50, "b": 50})}
 

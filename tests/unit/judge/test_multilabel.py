@@ -9,7 +9,7 @@ from sample_evidence import budget, outcomes, quality, rules, verdict
 
 from deployspec.ir.evidence import Multilabel
 from deployspec.ir.verdict import Outcome
-from deployspec.judge import SplitSupport, decidable
+from deployspec.judge.decidable import SplitSupport, decidable
 from deployspec.judge.jaccard import Overlap
 from deployspec.judge.multilabel import Macro
 from deployspec.judge.proportions import Proportion

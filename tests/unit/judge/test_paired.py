@@ -13,7 +13,8 @@ from scipy.special import gammaln, xlogy
 from statsmodels.stats.proportion import proportion_confint
 
 from deployspec.ir.verdict import Outcome
-from deployspec.judge import SplitSupport, decidable, unconditional
+from deployspec.judge import unconditional
+from deployspec.judge.decidable import SplitSupport, decidable
 from deployspec.judge.paired import Paired, _edge, p_value_above, p_value_below
 from deployspec.judge.unconditional import BEYOND, nuisance_range, p_value, score
 

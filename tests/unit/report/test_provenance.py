@@ -10,8 +10,8 @@ import pytest
 from sample_reports import judged, passing
 
 from deployspec.digests import sha256_bytes
+from deployspec.ir.device import Device
 from deployspec.ir.evidence import Count, EvidenceClass, Measurement, Share
-from deployspec.ir.evidence_file import Device
 from deployspec.ir.report import Digest, Import, Report
 from deployspec.report.consistency import contradictions
 from deployspec.report.provenance import pretences

@@ -76,6 +76,7 @@ def _environment() -> Environment:
         "EvidenceClass": EvidenceClass,
         "Outcome": Outcome,
         "figures": figures,
+        "isolation": summary.isolation,
         "measured": measured,
     }
     return environment
