@@ -42,7 +42,7 @@ conformance-coreml: $(STAMP)dev ## every operator test of coremltools against th
 test-page: $(STAMP)dev ## the page in a browser: needs Chromium (apt-get install chromium)
 	$(BIN)/pytest -m slow tests/page
 
-test-interop: $(STAMP)interop ## reports against verifiers of others; WYCHEPROOF=DIR names Wycheproof's vectors
+test-interop: $(STAMP)interop ## reports against others: needs openssl, node, softhsm2; WYCHEPROOF=DIR: its vectors
 	WYCHEPROOF=$(WYCHEPROOF) $(BIN)/pytest tests/interop/interop_*.py
 
 conformance: $(STAMP)dev ## every vector of tests/vectors against CMD, another verifier with the same command line
@@ -77,7 +77,7 @@ $(STAMP)demo: $(BIN)/python $(INPUTS)
 	@touch $@
 
 $(STAMP)interop: $(STAMP)dev tests/interop/package.json
-	$(BIN)/pip install --quiet securesystemslib==1.6.0
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[hsm]'
 	$(BIN)/pip install --quiet --no-deps in-toto-attestation==0.9.3
 	mkdir -p $(VENV)/interop && cp tests/interop/package.json $(VENV)/interop
 	npm install --no-audit --no-fund --silent --prefix $(VENV)/interop

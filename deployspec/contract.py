@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Input, Output
 
 PROBE_SAMPLES: Final = 16
+PROBE_BYTES: Final = 4 << 20
+"""Of large inputs fewer samples make a probe: answering them would take a converter's time again."""
+LEAST_SAMPLES: Final = 4
 
 
 class ContractBroken(DeploySpecError):
@@ -35,13 +38,19 @@ class ContractBroken(DeploySpecError):
 
 
 def probe_inputs(job: Job) -> list[np.ndarray]:
-    """Up to 16 samples for each input, shaped (n, …): from the calibration split where there is one, else
-    drawn, seeded, from the declared `range` (without one: a standard normal, or the integers 0 and 1).
+    """Up to 16 samples for each input, shaped (n, …), fewer of large ones: from the calibration split where there is
+    one, else drawn, seeded, from the declared `range` (without one: a standard normal, or the integers 0 and 1).
     """
+    drawn = _samples(job)
+    sample_bytes = sum(each[:1].nbytes for each in drawn)
+    count = max(LEAST_SAMPLES, min(PROBE_SAMPLES, PROBE_BYTES // max(1, sample_bytes)))
+    return [np.array(each[:count]) for each in drawn]
+
+
+def _samples(job: Job) -> list[np.ndarray]:
     folder = job.inputs.get("calibration")
     if folder is not None:
-        stored = [np.load(folder / f"{i}.npy", mmap_mode="r") for i in range(len(job.model.inputs))]
-        return [np.array(each[:PROBE_SAMPLES]) for each in stored]
+        return [np.load(folder / f"{i}.npy", mmap_mode="r") for i in range(len(job.model.inputs))]
     generator = np.random.Generator(np.random.PCG64(job.seed))
     return [_draw(generator, declared) for declared in job.model.inputs]
 

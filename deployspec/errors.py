@@ -82,6 +82,10 @@ class TrustError(DeploySpecError):
     exit_code = ExitCode.UNTRUSTED
 
 
+class NotAReport(TrustError):
+    """What was read as a report is none: no envelope, of something else, or not in a report's form."""
+
+
 class StepFailed(DeploySpecError):
     """A build step raised, crashed, hung or broke its contract."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Handed:
-    """One run of a file, as the report tells of it, with its figures and its place in the file."""
+    """One run of a file, as the report tells of it, with its figures and its place in the file.
+
+    `signed_as` are the key ids that the file's envelope names, verified or not.
+    """
 
     record: Import
     figures: tuple[Measurement, ...]
     path: Path
     pointer: str
+    signed_as: tuple[str, ...] = ()
 
     def fault(self, what: str, inside: str = "") -> EvidenceFault:
         """What is wrong with this run, at its place."""
@@ -56,7 +60,7 @@ def read_evidence(files: Sequence[Path], spec: Spec, trust: TrustPolicy | None, 
 
 def _runs(file: Path, spec: Spec, trust: TrustPolicy | None, at: datetime) -> Iterator[Handed]:
     data = read_file(file)
-    document, signers = _opened(data, file, trust, at)
+    document, signers, signed_as = _opened(data, file, trust, at)
     digest = Digest(name=file.name, sha256=sha256_bytes(data))
     targets = {target.name: target for target in spec.targets}
     for number, run in enumerate(document.runs):
@@ -66,7 +70,8 @@ def _runs(file: Path, spec: Spec, trust: TrustPolicy | None, at: datetime) -> It
         if run.target not in targets:
             have = ", ".join(targets)
             raise EvidenceFault(file, [(f"{pointer}/target", f"the spec has no target '{run.target}'; it has {have}")])
-        yield _handed(run, targets[run.target], spec, digest, signers, file, pointer)
+        handed = _handed(run, targets[run.target], spec, digest, signers, file, pointer)
+        yield replace(handed, signed_as=signed_as)
 
 
 def _handed(
@@ -100,11 +105,13 @@ def _refuse_misfit(handed: Handed, run: Run, target: Target, spec: Spec) -> None
             raise handed.fault(f"these are not the labels of the spec's task, which are {have}", f"/quality/{i}/labels")
 
 
-def _opened(data: bytes, file: Path, trust: TrustPolicy | None, at: datetime) -> tuple[EvidenceFile, tuple[str, ...]]:
-    """The document, and the key ids of the trusted labs that signed exactly its bytes."""
+def _opened(
+    data: bytes, file: Path, trust: TrustPolicy | None, at: datetime
+) -> tuple[EvidenceFile, tuple[str, ...], tuple[str, ...]]:
+    """The document, the key ids of the trusted labs that signed exactly its bytes, and all that its envelope names."""
     if not is_envelope(data):
         _refuse_log(data, file)
-        return read_document(data, file), ()
+        return read_document(data, file), (), ()
     try:
         envelope = dsse.read(data)
     except TrustError as error:
@@ -112,7 +119,7 @@ def _opened(data: bytes, file: Path, trust: TrustPolicy | None, at: datetime) ->
     if envelope.payload_type != PAYLOAD_TYPE:
         raise EvidenceFault(file, [("/payloadType", f"'{envelope.payload_type}' is not evidence, {PAYLOAD_TYPE}")])
     labs = trust.signers(envelope, Role.LAB, at) if trust else ()
-    return read_document(envelope.payload, file), tuple(each.key.keyid for each in labs)
+    return read_document(envelope.payload, file), tuple(each.key.keyid for each in labs), envelope.keyids
 
 
 def _refuse_log(data: bytes, file: Path) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,18 +25,22 @@ if TYPE_CHECKING:
 SECRETS: Final = (
     ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".pypirc", ".git-credentials", ".npmrc",
     ".config/gcloud", ".config/gh", ".config/pip", ".config/sops", ".cache/huggingface/token",
-    ".cache/huggingface/stored_tokens", ".sigstore", ".password-store",
+    ".cache/huggingface/stored_tokens", ".sigstore", ".password-store", "/run/secrets", "/var/run/secrets",
 )  # fmt: skip
-"""In a home folder: where programs keep what lets them in somewhere."""
+"""In a home folder, or beside it: where programs keep what lets them in somewhere."""
 
 NETWORK: Final = "network namespace"
 FILES: Final = "Landlock"
 
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm", "/proc")  # noqa: S108
-"""Written to by programs that do no harm; `/proc`, to set back one's own peak of memory."""
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm")  # noqa: S108
+"""Written to by programs that do no harm."""
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _NO_NEW_PRIVILEGES: Final = 38
+_DROP_CAPABILITY, _CAPABILITIES = 24, 64
+_FILE_OWNERS: Final = range(4)
+"""Capabilities that let root use the files of others: all that it keeps."""
+_SET_DUMPABLE: Final = 4
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 
@@ -52,10 +57,17 @@ class Policy:
     writes: tuple[Path, ...]
     hidden: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what could not hold: rights add up, so that nothing is hidden where a process may write."""
+        for secret in self.hidden:
+            if any(secret.resolve().is_relative_to(folder.resolve()) for folder in self.writes):
+                raise ValueError(f"{secret} cannot be hidden from who may write to the folder that it lies in")
+
     def command(self, program: Sequence[str]) -> list[str]:
         """The command line that runs `program` under this policy, as far as the system can."""
         if not available():
             return list(program)
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)  # what we start may not look into us
         said = {"writes": list(map(str, self.writes)), "hidden": list(map(str, self.hidden))}
         return [sys.executable, "-I", "-S", __file__, json.dumps(said), *program]
 
@@ -93,8 +105,9 @@ def _leave_the_network() -> bool:
         return True
     if libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
         return False
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        Path("/proc/self", name).write_text(text)
+    with suppress(OSError):  # then we are nobody, and still without a network
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path("/proc/self", name).write_text(text)
     return True
 
 
@@ -124,6 +137,8 @@ def _restrict(writes: Sequence[str], hidden: Sequence[str]) -> None:
     rules = [*_readable("/", hidden), *((path, files) for path in (*writes, *_DEVICES))]
     for path, rights in rules:
         _allow(libc, ruleset, path, rights & files)
+    for capability in set(range(_CAPABILITIES)) - set(_FILE_OWNERS):
+        libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)  # only root has any to drop
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _checked(libc.syscall(_RESTRICT_SELF, ruleset, 0))
 
@@ -139,9 +154,18 @@ def _readable(folder: str, hidden: Sequence[str]) -> Iterator[tuple[str, int]]:
         yield folder, _READ
         return
     yield folder, _READ_DIR
-    for entry in os.scandir(folder):
-        if not entry.is_symlink():
-            yield from _readable(entry.path, hidden)
+    for path in _entries(folder, hidden):
+        if not os.path.islink(path):  # noqa: PTH114
+            yield from _readable(path, hidden)
+
+
+def _entries(folder: str, hidden: Sequence[str]) -> list[str]:
+    """What lies in the folder; of one that may not be listed, what leads to something hidden."""
+    try:
+        return [entry.path for entry in os.scandir(folder)]
+    except OSError:
+        inside = folder.rstrip("/") + "/"
+        return [inside + each.removeprefix(inside).partition("/")[0] for each in hidden if each.startswith(inside)]
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:

@@ -14,11 +14,11 @@ from deployspec.errors import ExitCode
 from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
 from deployspec.ir.artifact import Done
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
-from deployspec.lanes.host import HostLane
+from deployspec.lanes.host import HostLane, this_machine
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
 from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
 from deployspec.report.compose import Findings, built_targets, compose, failures_of, judged_targets
-from deployspec.report.files import set_aside, write_report
+from deployspec.report.files import write_report
 from deployspec.report.provenance import told
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
     from deployspec.lanes.program import Lane
-    from deployspec.trust.keys import SigningKey
+    from deployspec.trust.keys import Signer
     from deployspec.trust.policy import TrustPolicy
 
 
@@ -55,7 +55,7 @@ class Request:
     store: Store
     out: Path
     targets: tuple[str, ...] = ()
-    key: SigningKey | None = None
+    key: Signer | None = None
     reuse_latency_s: int | None = None
     jobs: int = 2
     memory_limit_bytes: int | None = None
@@ -77,7 +77,7 @@ class Hearing:
     out: Path
     trust: TrustPolicy | None = None
     targets: tuple[str, ...] = ()
-    key: SigningKey | None = None
+    key: Signer | None = None
     strict: bool = False
 
 
@@ -97,15 +97,17 @@ class Checked:
 
 
 def check(path: Path, request: Request, watch: Watch) -> Checked:
-    """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
-    set_aside(request.out)
+    """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on.
+
+    An earlier report in `request.out` is replaced, unless it was set aside before.
+    """
     spec, plan = read(path, request.targets)
     handed = read_evidence(request.evidence, spec, request.trust, datetime.now(UTC))
     refuse_missing_extras(spec, plan)
     found = origins(spec)
-    limit = request.memory_limit_bytes or HostLane().machine().memory_bytes
+    limit = request.memory_limit_bytes or this_machine().memory_bytes
     context = replace(build_context(spec, found), memory_limit_bytes=limit, hidden=request.hidden)
-    with HostLane.apart(request.hidden) as lane:
+    with HostLane(apart=True, hidden=request.hidden) as lane:
         progress = watch if request.reuse_latency_s else _Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
         handed = hold_against(handed, artifacts(plan, results)) if handed else ()
@@ -122,10 +124,10 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=not any(unbuilt)),
             remarks=remarks(spec, plan, results, measurements)
-            + told(imports, spec)
+            + told(((each.record, each.signed_as) for each in handed), spec)
             + baseline_findings(measurements, {target.name: target.rules for target in spec.targets})
             + waiver_findings(spec.waivers, verdicts, now),
-            machine=HostLane().machine(),
+            machine=this_machine(),
             checked_at=now,
             imports=imports,
             plan=plan,
@@ -137,8 +139,10 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
 
 
 def judge_evidence(path: Path, request: Hearing) -> Checked:
-    """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError."""
-    set_aside(request.out)
+    """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError.
+
+    An earlier report in `request.out` is replaced, unless it was set aside before.
+    """
     spec, now = read_spec(path, request.targets), datetime.now(UTC)
     handed = read_evidence(request.evidence, spec, request.trust, now)
     imports = tuple(each.record for each in handed)
@@ -151,8 +155,9 @@ def judge_evidence(path: Path, request: Hearing) -> Checked:
             measurements=measurements,
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=all(each.artifact for each in targets)),
-            remarks=told(imports, spec) + waiver_findings(spec.waivers, verdicts, now),
-            machine=HostLane().machine(),
+            remarks=told(((each.record, each.signed_as) for each in handed), spec)
+            + waiver_findings(spec.waivers, verdicts, now),
+            machine=this_machine(),
             checked_at=now,
             imports=imports,
         )

@@ -16,8 +16,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from deployspec import digests
-from deployspec.errors import DigestMismatch, ExitCode, TrustError
-from deployspec.ir.report import read_time
+from deployspec.errors import DigestMismatch, ExitCode, NotAReport, TrustError
+from deployspec.ir.report import read_time, write_time
 from deployspec.ir.verdict import Outcome
 from deployspec.report import statement
 from deployspec.report.consistency import contradictions
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from cryptography.x509 import Certificate
 
     from deployspec.ir.report import Digest, Report, TargetReport
     from deployspec.ir.verdict import Verdict
@@ -45,12 +47,15 @@ class Demands:
 
     Every one of `keys` must have signed; or else as many of the `trust` policy's, in such roles, as it asks. `at` is
     the moment by which keys, freshness and waivers are judged. `artifacts` holds `<target>/<file>`; None leaves them
-    unchecked.
+    unchecked. With `authorities` every signature must have been stamped by one of them, and its key is judged by the
+    moment of that; `tokens` are the report's, by the number of the signature, from 1 on.
     """
 
     at: datetime
     keys: tuple[VerifyingKey, ...] = ()
     trust: TrustPolicy | None = None
+    authorities: tuple[Certificate, ...] = ()
+    tokens: Mapping[int, bytes] = field(default_factory=dict)
     allow_unsigned: bool = False
     artifacts: Path | None = None
     spec_sha256: str | None = None
@@ -124,10 +129,17 @@ def _signers(envelope: dsse.Envelope, demands: Demands) -> tuple[str, ...]:
 
 
 def read_unverified(data: bytes) -> tuple[dsse.Envelope, Report]:
-    """The report in `data`, read as strictly as `verify` reads it, with nothing of it verified. Raises TrustError."""
-    envelope = dsse.read(data)
-    _expect_in_toto(envelope)
-    return envelope, _statement(envelope).report
+    """The report in `data`, read as strictly as `verify` reads it, with nothing of it verified.
+
+    Raises NotAReport for what is none, and TrustError for one that contradicts itself.
+    """
+    try:
+        envelope = dsse.read(data)
+        _expect_in_toto(envelope)
+        found = _parsed(envelope)
+    except TrustError as error:
+        raise NotAReport(str(error)) from None
+    return envelope, _consistent(found).report
 
 
 @contextmanager
@@ -145,6 +157,7 @@ def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelo
         envelope = dsse.read(data)
         note(State.OK, f"a DSSE envelope with {counted(len(envelope.signatures), 'signature')}")
     with _step("signature", steps) as note:  # 2
+        envelope = _stamped(envelope, demands)
         note(*_signature(envelope, demands))
     with _step("trust policy", steps) as note:  # 3
         note(*_trust_policy(envelope, demands))
@@ -152,9 +165,18 @@ def _read(data: bytes, demands: Demands, steps: list[Step]) -> tuple[dsse.Envelo
         _expect_in_toto(envelope)
         note(State.OK, envelope.payload_type)
     with _step("statement", steps) as note:  # 5
-        found = _statement(envelope)
+        found = _consistent(_parsed(envelope))
         note(State.OK, f"a report on {counted(len(found.report.targets), 'target')}, in strict form")
     return envelope, found
+
+
+def _stamped(envelope: dsse.Envelope, demands: Demands) -> dsse.Envelope:
+    """The envelope with the moments by which its signatures are shown to have existed, where that is asked for."""
+    if not demands.authorities:
+        return envelope
+    from deployspec.trust import timestamp
+
+    return timestamp.stamped(envelope.with_tokens(demands.tokens), demands.authorities, demands.at + CLOCK_SKEW)
 
 
 def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
@@ -163,13 +185,13 @@ def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
         names = demands.trust.signed(envelope)
         if not names:
             raise TrustError("no signature over these bytes by a key of the trust policy")
-        return State.OK, f"signed by {', '.join(f'{each.name!r} {each.key.keyid}' for each in names)}"
+        return State.OK, f"signed by {', '.join(f'{each.name!r} {_told(each.key, envelope)}' for each in names)}"
     if demands.keys:
         signed = envelope.signers(demands.keys)
         missing = [key.keyid for key in demands.keys if key not in signed]
         if missing:
             raise TrustError(f"no signature over these bytes by {', '.join(missing)}")
-        return State.OK, f"signed by {', '.join(key.keyid for key in signed)}"
+        return State.OK, f"signed by {', '.join(_told(key, envelope) for key in signed)}"
     if not envelope.signatures and not demands.allow_unsigned:
         raise TrustError("UNSIGNED: anyone could have written it (--allow-unsigned accepts that)")
     if not demands.allow_unsigned:
@@ -177,8 +199,13 @@ def _signature(envelope: dsse.Envelope, demands: Demands) -> Finding:
     return State.NOT_CHECKED, "UNSIGNED" if not envelope.signatures else "no public key was given"
 
 
+def _told(key: VerifyingKey, envelope: dsse.Envelope) -> str:
+    stamped = envelope.stamped(key)
+    return key.keyid + (f" (stamped {write_time(stamped)})" if stamped else "")
+
+
 def _trust_policy(envelope: dsse.Envelope, demands: Demands) -> Finding:
-    """Enough of the keys, in the roles that are asked for, must be valid at the moment of verification."""
+    """Enough of the keys, in the roles that are asked for, must be valid now, or when their signatures were stamped."""
     if demands.trust is None:
         return State.NOT_CHECKED, "no trust policy was given (--trust)"
     vouching = demands.trust.vouching(envelope, demands.at)
@@ -191,8 +218,11 @@ def _expect_in_toto(envelope: dsse.Envelope) -> None:
         raise TrustError(f"the payload is {envelope.payload_type!r}, not {dsse.IN_TOTO}")
 
 
-def _statement(envelope: dsse.Envelope) -> Statement:
-    found = statement.from_json(strict.loads(envelope.payload, "the payload"))
+def _parsed(envelope: dsse.Envelope) -> Statement:
+    return statement.from_json(strict.loads(envelope.payload, "the payload"))
+
+
+def _consistent(found: Statement) -> Statement:
     problems = contradictions(found.report)
     if problems:
         raise TrustError(f"the report contradicts itself: {'; '.join(problems[:5])}")

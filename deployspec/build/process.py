@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from multiprocessing import Pipe
+from multiprocessing.reduction import send_handle
 from typing import TYPE_CHECKING, Final
 
 from deployspec.lanes.live import without_secrets
@@ -70,7 +71,9 @@ class WorkerProcess:
     def ask(self, task: Task) -> bytes:
         """Run `task`, wait for the answer. Raises TimeoutError or WorkerLost; then only `close` is of use."""
         try:
-            self._connection.send(task)
+            with task.log.open("ab") as stream:  # the worker gets the open file: it may reach none by its name
+                self._connection.send(task)
+                send_handle(self._connection, stream.fileno(), self._process.pid)
             if not self._connection.poll(task.step.time_limit_s):
                 raise TimeoutError(f"no answer within {task.step.time_limit_s} s")
             answer = self._connection.recv_bytes()

@@ -67,7 +67,7 @@ def build(
     if run.unfinished:
         with store.workspace() as workspace:
             limit = context.memory_limit_bytes
-            policy = Policy(writes=(workspace, store.logs), hidden=context.hidden)
+            policy = Policy(writes=(workspace,), hidden=context.hidden)
             used = executor or LocalExecutor(jobs=jobs, scratch=workspace, policy=policy, memory_limit_bytes=limit)
             run.work(used, workspace)
     return {step.id: run.results[step.id] for step in plan.steps}

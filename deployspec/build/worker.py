@@ -22,6 +22,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from typing import TYPE_CHECKING, Any
 
 from deployspec.build.messages import Answer, Task, encode_answer, encode_error
@@ -29,7 +30,6 @@ from deployspec.errors import DeploySpecError, StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from deployspec.ir.plan import Toolchain
 
@@ -43,13 +43,14 @@ def main(connection: int, leash: int, memory_limit_bytes: int) -> None:
         _limit_memory(memory_limit_bytes)
     with Connection(connection) as pipe, suppress(EOFError):
         while True:
-            pipe.send_bytes(_serve(pipe.recv()))
+            task = pipe.recv()
+            _print_to(recv_handle(pipe))
+            pipe.send_bytes(_serve(task))
 
 
 def _serve(task: Task) -> bytes:
     """Run the step; whatever it raises, even SystemExit, becomes an answer."""
     try:
-        _print_to(task.log)
         _preload(task.step.toolchain)
         return encode_answer(_run(task))
     except BaseException as error:  # the step is other people's code
@@ -86,11 +87,11 @@ def _run(task: Task) -> Answer:
     return Answer(facts=facts, seconds=time.perf_counter() - start)
 
 
-def _print_to(log: Path) -> None:
-    """Send standard output and error, those of native code too, to the end of `log`."""
-    with log.open("ab") as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
+def _print_to(log: int) -> None:
+    """Send standard output and error, those of native code too, to the file that is open as `log`."""
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
 @contextmanager

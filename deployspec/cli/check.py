@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
+from deployspec.cli.output import make_way
 from deployspec.cli.page import require_page, write_page
 from deployspec.cli.show import render
 from deployspec.cli.watch import watch
@@ -48,7 +49,7 @@ Examples:
     show_default=True,
     help="Folder for report.dsse.json and artifacts/.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM) that signs the report.")
+@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM, or hsm:…) that signs the report.")
 @click.option(
     "--reuse-latency",
     "reuse_latency_s",
@@ -128,10 +129,11 @@ def command(
         jobs=jobs,
         memory_limit_bytes=memory_limit_bytes,
         strict=strict,
-        hidden=(key.resolve(),) if key else (),
+        hidden=(key.resolve(),) if key and key.exists() else (),  # hardware keeps its own
         evidence=evidence,
         trust=trust_policy(trust),
     )
+    make_way(out)
     with watch(sys.stderr) as told:
         checked = check(spec, request, told)
     standing = Standing(signers=checked.envelope.keyids, verified=True)

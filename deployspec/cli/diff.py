@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployspec.cli.show import read_report
+from deployspec.cli.show import opened
 from deployspec.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def command(old: Path, new: Path, *, strict: bool, form: str) -> None:
 
     changes = _changes(_read(old), _read(new))
     render = {"text": views.text, "markdown": views.markdown, "json": views.to_json}[form]
-    click.echo(render(changes), nl=False)
-    worse = any(each.is_regression or (strict and each.is_worse_figure) for each in changes)
+    click.echo(render(changes, strict=strict), nl=False)
+    worse = any(each.regresses(strict=strict) for each in changes)
     sys.exit(ExitCode.FAILED if worse else ExitCode.OK)
 
 
@@ -60,9 +60,7 @@ def _read(path: Path) -> Spec | Report:
         from deployspec.parse import parse_spec
 
         return parse_spec(path)
-    from deployspec.verify import read_unverified
-
-    return read_unverified(read_report(path))[1]
+    return opened(path)[1]
 
 
 def _changes(old: Spec | Report, new: Spec | Report) -> tuple[Change, ...]:

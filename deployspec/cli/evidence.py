@@ -33,7 +33,7 @@ One log is one process, however many calls it timed: a verdict at 95 % takes at 
     help="Of logs: what ran the artifact.  [device where --device names one, else host]",
 )
 @click.option("--runtime", default="", metavar="TEXT", help="Of logs: name and version of what ran the artifact.")
-@click.option("--key", type=click.Path(path_type=Path), help="The lab's private key (PEM), to sign with.")
+@click.option("--key", type=click.Path(path_type=Path), help="The lab's private key (PEM, or hsm:…), to sign with.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here.  [standard output]")
 def command(
     files: tuple[Path, ...],
@@ -50,12 +50,14 @@ def command(
     What is written is what `deployspec judge --evidence` and `check --evidence` take.
     """
     from deployspec.cli.output import write_whole
-    from deployspec.measure.imported import Logs, document_of, read_file
+    from deployspec.measure.imported import Logs, document_of, read_document, read_file
+    from deployspec.report.figures import counted
 
     signing = signing_key(key)
     ran_on = MeasuredOn(measured_on) if measured_on else None
     about = Logs(target=target, artifact=artifact, device=device, evidence=ran_on, runtime=runtime)
     payload = document_of([(file, read_file(file)) for file in files], about)
+    runs = len(read_document(payload, files[0]).runs)
     if signing is not None:
         from deployspec.ir.evidence_file import PAYLOAD_TYPE
         from deployspec.trust.dsse import Envelope
@@ -63,6 +65,8 @@ def command(
         payload = Envelope(payload, PAYLOAD_TYPE).signed_by(signing).to_bytes()
     if out is None:
         click.echo(payload.decode(), nl=False)
+        vouched = f"signed by {signing.public.keyid}" if signing else "unsigned"
+        click.echo(f"{', '.join(map(str, files))}: sound, {counted(runs, 'run')}, {vouched}", err=True)
         return
     write_whole(out, payload)
     vouched = f"signed by {signing.public.keyid}" if signing else "unsigned: it is a claim until a lab signs it"

@@ -86,6 +86,8 @@ def parse_input(text: str) -> Input:
     sizes = tuple(int(size) if size.isdecimal() else size for size in shape.split("x"))
     if not name or not all(sizes):
         raise UsageError(f"--input {text}: an input is written NAME=SHAPE[:DTYPE], as in image=1x3x224x224:float32")
+    if not all(isinstance(size, int) or size.isidentifier() for size in sizes):
+        raise UsageError(f"--input {text}: shapes are written 1x1x8x8, with a name for an open size")
     known = get_args(DType)
     if dtype and dtype not in known:
         raise UsageError(f"--input {text}: no type '{dtype}'; there are {', '.join(known)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
+from deployspec.cli.output import make_way
 from deployspec.cli.show import render
 
 _EXAMPLES = """\b
@@ -43,11 +44,11 @@ Exit codes, the first that applies:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("deployspec-report"),
+    default=Path("deployspec-judged"),
     show_default=True,
     help="Folder for report.dsse.json.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM) that signs the report.")
+@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM, or hsm:…) that signs the report.")
 @click.option("--strict", is_flag=True, help="Count a warning as a failure.")
 @click.option(
     "--format",
@@ -83,6 +84,7 @@ def command(
         key=signing_key(key),
         strict=strict,
     )
+    make_way(out)
     judged = judge_evidence(spec, hearing)
     standing = Standing(signers=judged.envelope.keyids, verified=True)
     click.echo(render(judged.report, standing, form), nl=False)

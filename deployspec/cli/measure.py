@@ -19,7 +19,7 @@ from deployspec.ir import codec
 from deployspec.ir.evidence import Count, NotMeasured, Processes
 from deployspec.ir.structure import End
 from deployspec.judge.order import median_bounds
-from deployspec.lanes.host import HostLane
+from deployspec.lanes.host import HostLane, this_machine
 from deployspec.measure import untimed
 from deployspec.measure.energy import energies
 from deployspec.measure.file import File, drawn, held, timed_file
@@ -195,7 +195,7 @@ def _with_shapes(ends: Sequence[End], given: Sequence[Input]) -> tuple[End, ...]
 
 def _timings(timed: Timed, processes: int, power_log: Path | None) -> list[Measurement]:
     """One process after the other, so that a time limit leaves those before it; the log is read when all have run."""
-    with HostLane.apart() as lane:
+    with HostLane(apart=True) as lane:
         samples, found = time_artifact(timed, lane, range(1, processes + 1), lambda _: False)
     if samples is None or power_log is None:
         return found
@@ -208,7 +208,7 @@ def _as_json(artifact: Path, name: str, found: Sequence[Measurement]) -> str:
         "file": artifact.name,
         "format": name,
         "sha256": sha256_path(artifact),
-        "machine": codec.encode(HostLane().machine()),
+        "machine": codec.encode(this_machine()),
         "figures": [figure(each) for each in found],
     }
     return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from deployspec import registry
-from deployspec.cli.inspect import require
+from deployspec.cli.inspect import FORMATS, require
 from deployspec.errors import DataFault, UsageError
 from deployspec.registry import Family
 
@@ -61,6 +61,8 @@ def command(model: Path, inputs: Path, outputs: Path, mode: str, function: str |
     This is a reference evaluator: it computes what the model means by Core ML's specification. A device rounds and
     may err otherwise, and how long this takes says nothing of how long a device takes.
     """
+    if FORMATS.get(model.suffix, "coreml") != "coreml":
+        raise UsageError(f"run takes an .mlpackage; this is a {model.suffix}")
     require(registry.load(Family.TARGETS, "coreml")().runner().toolchain)
     from deployspec.evaluators.mlprogram import Mode, load
 

@@ -12,7 +12,8 @@ import click
 
 from deployspec.cli.output import write_whole
 from deployspec.cli.page import render_page
-from deployspec.errors import UsageError
+from deployspec.cli.tokens import read_tokens
+from deployspec.errors import NotAReport, UsageError
 
 if TYPE_CHECKING:
     from deployspec.ir.report import Report
@@ -122,10 +123,9 @@ EXPORTS: Final[dict[str, Export]] = {
 def command(report: Path, form: str, out: Path | None) -> None:
     """Show REPORT, a report.dsse.json. Nothing of it is verified: `deployspec verify` does that."""
     from deployspec.report.summary import Standing
-    from deployspec.verify import read_unverified
 
-    data = read_report(report)
-    envelope, content = read_unverified(data)
+    envelope, content, data = opened(report)
+    envelope = envelope.with_tokens(read_tokens(report_file(report)))
     if form in EXPORTS:
         shown = EXPORTS[form](content, envelope, data)
     else:
@@ -156,11 +156,28 @@ def read_report(path: Path) -> bytes:
     """The bytes of a report's file, or of the report in a folder that `check` wrote. Raises UsageError."""
     from deployspec.trust.strict import MAX_BYTES
 
+    file = report_file(path)
+    if path.is_dir() and not file.exists():
+        raise UsageError(f"'{path}' holds no {file.name}")
     try:
-        with report_file(path).open("rb") as stream:
+        with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the report '{path}': {error.strerror}") from None
+
+
+def opened(path: Path) -> tuple[Envelope, Report, bytes]:
+    """A report to read, not verified: its envelope, what it says, and the bytes of its file.
+
+    Raises UsageError for what is none, and TrustError for one that contradicts itself.
+    """
+    from deployspec.verify import read_unverified
+
+    data = read_report(path)
+    try:
+        return *read_unverified(data), data
+    except NotAReport as error:
+        raise UsageError(f"'{path}' is not a report: name a report.dsse.json ({error})") from None
 
 
 def render(report: Report, standing: Standing, form: str) -> str:

@@ -11,16 +11,19 @@ import click
 from deployspec.cli.credentials import signing_key
 from deployspec.cli.output import write_whole
 from deployspec.cli.show import artifacts_beside, read_report, report_file
+from deployspec.cli.tokens import read_tokens, stamp, write_tokens
 from deployspec.errors import TrustError, UsageError
 
 if TYPE_CHECKING:
     from deployspec.trust.dsse import Envelope
-    from deployspec.trust.keys import SigningKey
+    from deployspec.trust.keys import Signer
 
 _EXAMPLES = """\b
 Examples:
   deployspec sign deployspec-report/report.dsse.json --key anna.pem
   deployspec sign report.dsse.json --key anna.pem --out report.signed.dsse.json
+  deployspec sign report.dsse.json --timestamp-url https://tsa.example/tsr
+  deployspec sign report.dsse.json --key 'hsm:2?label=release'
 """
 
 
@@ -28,36 +31,61 @@ Examples:
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option(
     "--key",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Private key (PEM) that signs. The passphrase of an encrypted one is read from DEPLOYSPEC_KEY_PASSPHRASE.",
+    help="Private key (PEM) that signs, or hsm:[ID][?label=TOKEN] for one in hardware. A passphrase or PIN is read "
+    "from DEPLOYSPEC_KEY_PASSPHRASE.",
+)
+@click.option(
+    "--timestamp-url",
+    metavar="URL",
+    help="Let this authority (RFC 3161) stamp each signature that is not stamped yet; its answers are written beside "
+    "the report.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here, and leave REPORT as it is.  [REPORT]"
 )
-def command(report: Path, key: Path, out: Path | None) -> None:
+def command(report: Path, key: Path | None, timestamp_url: str | None, out: Path | None) -> None:
     """Add a signature to REPORT: a second person's, or the first one to a report that has none.
 
     It stands for having read the report: what `verify` would doubt, whoever signed it, is refused. The signatures
-    that are there are kept, and not checked.
+    that are there are kept, and not checked. A timestamp shows that they existed before it.
     """
     from deployspec.report.figures import plain
     from deployspec.report.summary import headline
-    from deployspec.trust import dsse
     from deployspec.verify import read_unverified
 
+    if key is None and timestamp_url is None:
+        raise UsageError("Missing option '--key', to sign with, or '--timestamp-url', to stamp what is signed")
     signing = signing_key(key)
-    assert signing is not None  # the option is required
     data = read_report(report)
     _refuse_doubtful(data, artifacts_beside(report))
     envelope, content = read_unverified(data)
-    _refuse_repeated(envelope, signing)
     place = out or report_file(report)
-    signed = envelope.signed_by(signing)
-    dsse.read(signed.to_bytes())  # what is written must be read again
-    write_whole(place, signed.to_bytes())
-    click.echo(f"{place}  signed by {signing.public.keyid}, with {len(signed.signatures)} in all")
+    signed = _signed(envelope, signing) if signing else envelope
+    tokens = read_tokens(report_file(report))
+    if timestamp_url is not None:
+        tokens = _stamped(signed, tokens, timestamp_url)
+    write_tokens(place, tokens)
+    write_whole(place, signed.to_bytes() if signing else data)
+    by = f"by {signing.public.keyid}, with {len(signed.signatures)} in all" if signing else "as before"
+    click.echo(f"{place}  signed {by}" + (", each stamped" if timestamp_url else ""))
     click.echo(f"it says: {plain(headline(content))}")
+
+
+def _signed(envelope: Envelope, key: Signer) -> Envelope:
+    from deployspec.trust import dsse
+
+    if envelope.signers([key.public]):
+        raise UsageError(f"{key.public.keyid} has signed this report already, and a key counts once")
+    signed = envelope.signed_by(key)
+    dsse.read(signed.to_bytes())  # what is written must be read again
+    return signed
+
+
+def _stamped(envelope: Envelope, tokens: dict[int, bytes], url: str) -> dict[int, bytes]:
+    if not envelope.signatures:
+        raise UsageError("the report is unsigned, and only a signature is stamped: sign it with --key")
+    return stamp(envelope, tokens, url)
 
 
 def _refuse_doubtful(data: bytes, artifacts: Path | None) -> None:
@@ -68,8 +96,3 @@ def _refuse_doubtful(data: bytes, artifacts: Path | None) -> None:
     doubts = [f"{step.name}: {step.detail}" for step in outcome.steps if step.state is State.REFUSED]
     if doubts:
         raise TrustError("nothing was signed, for verification would refuse it:\n  " + "\n  ".join(doubts))
-
-
-def _refuse_repeated(envelope: Envelope, key: SigningKey) -> None:
-    if envelope.signers([key.public]):
-        raise UsageError(f"{key.public.keyid} has signed this report already, and a key counts once")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployspec.cli.credentials import trust_policy
+from deployspec.cli.credentials import timestamp_authorities, trust_policy
 from deployspec.cli.output import write_whole
-from deployspec.cli.show import artifacts_beside, read_report
+from deployspec.cli.show import artifacts_beside, read_report, report_file
+from deployspec.cli.tokens import read_tokens
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _EXAMPLES = """\b
 Examples:
   deployspec verify deployspec-report/report.dsse.json --public-key release.pub.pem
   deployspec verify report.dsse.json --trust trust.toml --artifacts dist/
+  deployspec verify report.dsse.json --trust trust.toml --tsa-cert tsa.pem
   deployspec verify report.dsse.json --public-key release.pub.pem --public-key lab.pub.pem \\
       --expect-spec "$(sha256sum < specs/digits.toml | cut -d' ' -f1)"
 \b
@@ -41,7 +43,10 @@ def _digest(_context: click.Context, _option: click.Parameter, value: str | None
 def _data(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, frozenset[str]]:
     """Digests by split."""
     found: dict[str, frozenset[str]] = {}
-    for split, _, digest in (value.partition("=") for value in values):
+    for value in values:
+        split, sign, digest = value.partition("=")
+        if not split or not sign:
+            raise click.BadParameter(f"{value!r}: write SPLIT=SHA256, as test=3a7c…")
         found[split] = found.get(split, frozenset()) | {_digest(context, option, digest) or ""}
     return found
 
@@ -91,6 +96,13 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     metavar="SPLIT=SHA256",
     help="The digest of a split's file, e.g. test=…; again for each file of a split that has several.",
 )
+@click.option(
+    "--tsa-cert",
+    "authorities",
+    type=click.Path(path_type=Path),
+    help="PEM of timestamp authorities: every signature must carry a token of theirs (report.dsse.json.1.tsr), and its "
+    "key is judged at that moment.",
+)
 @click.option("--allow-unsigned", is_flag=True, help="Accept a report whose signature is missing or not checked.")
 @click.option(
     "--at",
@@ -114,6 +126,7 @@ def command(
     expect_spec: str | None,
     expect_model: str | None,
     expect_data: dict[str, frozenset[str]],
+    authorities: Path | None,
     allow_unsigned: bool,
     at: datetime,
     payload: Path | None,
@@ -128,6 +141,8 @@ def command(
         at=at,
         keys=_load(public_keys),
         trust=trust_policy(trust),
+        authorities=timestamp_authorities(authorities),
+        tokens=read_tokens(report_file(report)) if authorities else {},
         allow_unsigned=allow_unsigned,
         artifacts=_artifacts_folder(report, artifacts),
         spec_sha256=expect_spec,

@@ -199,7 +199,8 @@ def _named(kind: type[Enum | date], text: str, where: str) -> Enum | date:
     try:
         value = kind.fromisoformat(text) if issubclass(kind, date) else kind(text)
     except ValueError:
-        raise CodecError(f"{where}: {text!r} is not a {kind.__name__}") from None
+        form = "a day as YYYY-MM-DD" if issubclass(kind, date) else f"one of {', '.join(each.value for each in kind)}"
+        raise CodecError(f"{where}: {text!r} is not {form}") from None
     _expect(not isinstance(value, date) or value.isoformat() == text, where, "a day as YYYY-MM-DD")
     return value
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 class Constraint:
     """What a hint demands beyond its type: characters or items, least and greatest value, a regular expression.
 
-    `gt` and `lt` are the ends of a range that do not belong to it.
+    `gt` and `lt` are the ends of a range that do not belong to it. `form` is the pattern in words.
     """
 
     min_length: int | None = None
@@ -20,6 +20,7 @@ class Constraint:
     gt: int | None = None
     lt: int | None = None
     pattern: str | None = None
+    form: str = ""
 
     def breach(self, value: Any) -> str:
         """What of it the value does not hold, in words; empty when it holds everything."""
@@ -34,8 +35,9 @@ class Constraint:
         if self.lt is not None and value >= self.lt:
             return f"this must be less than {self.lt}"
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
-            return f"this must match {self.pattern}"
+            return f"this must be {self.form}" if self.form else f"this must match {self.pattern}"
         return ""
 
 
 Text = Annotated[str, Constraint(min_length=1)]
+Sha256 = Annotated[str, Constraint(pattern="^[0-9a-f]{64}$", form="64 lower-case hex digits")]

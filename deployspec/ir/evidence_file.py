@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Final
 
 from deployspec.ir.codec import ByHand
-from deployspec.ir.constraint import Constraint, Text
+from deployspec.ir.constraint import Constraint, Sha256, Text
 from deployspec.ir.device import Device, MeasuredOn
 from deployspec.ir.evidence import PairedOutcomes
 
@@ -21,7 +21,6 @@ PAYLOAD_TYPE: Final = "application/vnd.deployspec.evidence+json"
 """Of the DSSE envelope in which a lab signs the document's bytes."""
 
 _Count = Annotated[int, Constraint(ge=0)]
-_Sha256 = Annotated[str, Constraint(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Artifact(ByHand):
     """The file that was measured: its bare name, and the SHA-256 of its bytes; of a `folder`, that of its manifest."""
 
     name: Text
-    sha256: _Sha256
+    sha256: Sha256
     folder: bool = False
 
 

@@ -39,3 +39,8 @@ class Rules:
     seed: int = 0
     accept_claimed: bool = False
     """Whether evidence that others hand in counts without a lab's signature: `[evidence] accept = "claimed"`."""
+
+    def least_for(self, kind: str) -> EvidenceClass:
+        """The least class that counts for a kind of evidence, by its `EvidenceKind` value."""
+        default = EvidenceClass.STATIC if kind == EvidenceClass.STATIC else EvidenceClass.HOST
+        return self.least.get(kind, default)

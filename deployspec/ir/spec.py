@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from deployspec.ir.budget import Budget, Task
 from deployspec.ir.constraint import Constraint as Constraint
+from deployspec.ir.constraint import Sha256 as Sha256
 from deployspec.ir.constraint import Text as Text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Model:
     source: Text
     framework: Literal["torch", "keras"] = "torch"
     weights: Text | None = None
-    sha256: Annotated[str, Constraint(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
     inputs: Annotated[tuple[Input, ...], Constraint(min_length=1)]
     outputs: tuple[Output, ...] = (Output(name="output"),)
 

@@ -40,8 +40,7 @@ def best_first(
 
 def objection(kind: BudgetKind, evidence: EvidenceClass, rules: Rules) -> str:
     """Why evidence of this class does not count for this kind of budget; empty when it does."""
-    default = EvidenceClass.STATIC if kind.kind is EvidenceKind.STATIC else EvidenceClass.HOST
-    least = rules.least.get(kind.kind.value, default)
+    least = rules.least_for(kind.kind.value)
     if evidence is EvidenceClass.EMULATOR and kind.kind in _NEEDS_HARDWARE:
         return f"an emulator says nothing of {kind.kind.value}"
     if not evidence.reaches(least):

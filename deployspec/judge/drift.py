@@ -5,13 +5,15 @@ freedom (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4):89-10
 multiple of the noncentral one. The multiple and the degrees are those that give the mean and the variance of the
 index under random deals (Satterthwaite 1946, Biometrics Bulletin 2:110-114), so that the values of one image need not
 be independent. The noncentrality, times the multiple, is the index without the part that is chance: it is what is
-judged. Of several features each must hold: a limit is broken at the level alpha divided by their number.
+judged. Where chance hardly varies, as it does not where all samples have the same values in another order, the
+excess is what it is. Of several features each must hold: a limit is broken at the level alpha divided by their number.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from math import nextafter, sqrt
+from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.verdict import Outcome
 from deployspec.judge.decide import alpha_of, decide
@@ -21,6 +23,12 @@ from deployspec.judge.words import quantity, sentence, subject
 if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
     from deployspec.ir.evidence import Drift, FeatureDrift, Rules
+
+_STEADY: Final = 1e6
+"""Degrees of freedom with which chance varies by less than a five-hundredth of its mean, which is as good as not."""
+
+_FAR: Final = 1e8
+"""From here on the root of a noncentral chi-square is normal to ten digits, and scipy's inverse gives up."""
 
 
 def judge_drift(budget: Budget, drift: Drift, rules: Rules) -> Finding:
@@ -60,9 +68,18 @@ def _bound(feature: FeatureDrift, share: float) -> float:
 
     An index below what chance gives proves no more than chance would.
     """
-    from scipy.special import chndtrinc
-
     mean, variance = float(feature.null_mean), float(feature.null_variance)
+    if 2 * mean * mean >= _STEADY * variance:
+        return float(_excess(feature))
     multiple, degrees = variance / (2 * mean), 2 * mean * mean / variance
-    noncentrality = float(chndtrinc(max(float(feature.psi), mean) / multiple, degrees, share))
-    return multiple * noncentrality
+    return multiple * _noncentrality(max(float(feature.psi), mean) / multiple, degrees, share)
+
+
+def _noncentrality(value: float, degrees: float, share: float) -> float:
+    """The one with which a `share` of such chi-squares is no larger than `value`."""
+    from scipy.special import chndtrinc, ndtri
+
+    if value < _FAR:
+        return float(chndtrinc(value, degrees, min(share, nextafter(1, 0))))
+    off = (degrees - 1) / 2
+    return float(max(sqrt(value - off) - ndtri(share), 0) ** 2 - off)

@@ -45,6 +45,9 @@ _QUANTILES: Final = 2048
 
 _ROOT: Final = Decimal("0.5")
 
+_BLOCK: Final = 4096
+"""Cells of a confusion matrix that are drawn at a time: 64 MiB of draws, however many cells there are."""
+
 _HALF: Final = 0.5
 """Jeffreys' prior for each outcome of a multinomial."""
 
@@ -183,15 +186,20 @@ class MacroF1:
 
     def drawn(self, seed: int) -> Floats:
         """The mean F1 of each draw."""
-        counts = np.array(self.confusion, dtype=float)
+        counts, source = np.array(self.confusion, dtype=float), np.random.PCG64(seed)
         classes = len(counts)
         other = ~np.eye(classes, dtype=bool)
         seen, unseen = np.nonzero((counts > 0) & other), (counts == 0) & other
         sparse = np.flatnonzero(unseen.any(axis=1))
         share = _HALF / max(classes - 1, 1)
-        shapes = [np.diagonal(counts) + _HALF, counts[seen] + share, unseen[sparse].sum(axis=1) * share]
-        right, errors, rest = np.split(gammas(np.concatenate(shapes), seed), np.cumsum([classes, len(seen[0])]))
-        of_class, called = (right + _summed(errors, by, classes) for by in seen)
+        right = _gammas(np.diagonal(counts) + _HALF, source)
+        of_class, called = right.copy(), right.copy()
+        for start in range(0, len(seen[0]), _BLOCK):
+            true, said = (each[start : start + _BLOCK] for each in seen)
+            errors = _gammas(counts[true, said] + share, source)
+            of_class += _summed(errors, true, classes)
+            called += _summed(errors, said, classes)
+        rest = _gammas(unseen[sparse].sum(axis=1) * share, source)
         of_class[sparse] += rest
         called += (unseen[sparse] / unseen[sparse].sum(axis=1, keepdims=True)).T @ rest
         return np.asarray((2 * right / (of_class + called)).mean(axis=0))
@@ -276,9 +284,15 @@ def gammas(shapes: Floats, seed: int) -> Floats:
 
     Each is one of `_QUANTILES` equally likely quantiles, chosen by its own bits of the stream.
     """
-    choices = _choices(seed, (shapes.size, DRAWS))
-    drawn = [_quantiles(float(shape)).take(chosen) for shape, chosen in zip(shapes.flat, choices, strict=True)]
-    return np.stack(drawn).reshape(*shapes.shape, DRAWS)
+    return _gammas(shapes, np.random.PCG64(seed))
+
+
+def _gammas(shapes: Floats, source: np.random.PCG64) -> Floats:
+    """The next ones of the stream."""
+    drawn = np.empty((shapes.size, DRAWS))
+    for row, shape, chosen in zip(drawn, shapes.flat, _choices(source, drawn.shape), strict=True):
+        row[:] = _quantiles(float(shape)).take(chosen)
+    return drawn.reshape(*shapes.shape, DRAWS)
 
 
 @lru_cache(maxsize=1024)
@@ -289,9 +303,9 @@ def _quantiles(shape: float) -> Floats:
     return np.asarray(gammaincinv(shape, (np.arange(_QUANTILES) + 0.5) / _QUANTILES))
 
 
-def _choices(seed: int, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.uint16]]:
+def _choices(source: np.random.PCG64, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.uint16]]:
     """Numbers below `_QUANTILES`: four from each 64 bits of the stream, the lowest bits first."""
-    words = np.random.PCG64(seed).random_raw(-(-prod(shape) // 4)).astype("<u8")
+    words = source.random_raw(-(-prod(shape) // 4)).astype("<u8")
     return np.asarray(words.view("<u2")[: prod(shape)] % np.uint16(_QUANTILES)).reshape(shape)
 
 

@@ -24,20 +24,21 @@ class HostLane:
     """Runs programs on this machine's CPU, one thread each.
 
     A runner's process stays, its runtime imported, and does the next program too, also that of another runner of its
-    toolchain's family, until the lane is closed. A lane belongs to one thread.
+    toolchain's family, until the lane is closed. A lane belongs to one thread. What it runs `apart` writes to a folder
+    of the lane's only, and reads all but secrets and what is `hidden`; a worker's lane is where the worker is already.
     """
 
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
-    def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy
+    def __init__(self, *, apart: bool = False, hidden: tuple[Path, ...] = ()) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="deployspec-lane-")
+        self._policy = Policy(writes=(self._folder,), hidden=hidden) if apart else None
         self._live: dict[str, LiveRunner] = {}
 
-    @classmethod
-    def apart(cls, hidden: tuple[Path, ...] = ()) -> Self:
-        """A lane whose runners write temporary files only, and read all but secrets and what is `hidden`."""
-        return cls(Policy(writes=(Path(tempfile.gettempdir()),), hidden=hidden))
+    @property
+    def _folder(self) -> Path:
+        return Path(self._scratch.name).resolve()
 
     def __enter__(self) -> Self:
         return self
@@ -51,14 +52,14 @@ class HostLane:
         if family in self._live:
             self._live[family].bring(scripts(runner))
         else:
-            self._live[family] = LiveRunner(scripts(runner), self._policy)
+            self._live[family] = LiveRunner(scripts(runner), self._folder, self._policy)
 
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
         self.prepare(program.runner)
         for live in self._live.values():
             live.wait(program.time_limit_s)  # nothing of ours may still be importing beside a timing
-        with tempfile.TemporaryDirectory(prefix="deployspec-run-") as folder:
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as folder:
             nonce = new_nonce()
             _lay_out(Path(folder), program, nonce)
             return lines_of(self._answer(program, Path(folder), nonce), nonce)
@@ -67,10 +68,11 @@ class HostLane:
         """End every runner; none may be at work."""
         while self._live:
             self._live.popitem()[1].close()
+        self._scratch.cleanup()
 
     def machine(self) -> Machine:
         """This machine."""
-        return _this_machine()
+        return this_machine()
 
     def _answer(self, program: Program, folder: Path, nonce: str) -> str:
         family = program.runner.toolchain.family
@@ -93,7 +95,8 @@ def _lay_out(folder: Path, program: Program, nonce: str) -> None:
 
 
 @cache
-def _this_machine() -> Machine:
+def this_machine() -> Machine:
+    """Its facts."""
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),

@@ -26,36 +26,35 @@ GRACE_S: Final = 5
 
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XNNPACK_NUM_THREADS")
 _SECRET: Final = re.compile(
-    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY"
+    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|_SOCK$|^DBUS_|DOCKER_HOST"
 )
 _READY: Final = '{"ready"'
 _ENDED_BY_ITS_WATCHDOG: Final = 128 + signal.SIGALRM
 
 
 class LiveRunner:
-    """Runs `protocol.py` with the first of `scripts`, copies of which lie in a folder of their own.
+    """Runs `protocol.py` with the first of `scripts`, copies of which lie in a folder of their own in `scratch`.
 
     It begins to import its runtime at once and forks a child for each repetition of a job, so that programs
     share nothing but the import. A job may name another runner that was brought. It keeps no more rights than `policy`
     leaves it.
     """
 
-    def __init__(self, scripts: Sequence[Path], policy: Policy | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="deployspec-runner-")
+    def __init__(self, scripts: Sequence[Path], scratch: Path, policy: Policy | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="runner-", dir=scratch)
         self.bring(scripts)
-        self._log = Path(self._folder.name, "runner.log")
         self._ready = False
         command = [sys.executable, "protocol.py", scripts[0].stem]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                policy.command(command) if policy else command,
-                cwd=self._folder.name,
-                env=_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - without a name, so that nobody can put another in its place
+        self._process = subprocess.Popen(
+            policy.command(command) if policy else command,
+            cwd=self._folder.name,
+            env=_environment(Path(self._folder.name).parent),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
 
     def bring(self, scripts: Sequence[Path]) -> None:
         """Copy what is not there yet. Raises ProgramFailed for another file of a name that is taken."""
@@ -75,7 +74,7 @@ class LiveRunner:
             # What a runtime prints while it is imported is not for us.
             self._ready = any(line.startswith(_READY) for line in self._process.stdout)
 
-    def do(self, folder: Path, nonce: str, time_limit_s: int, log: Path | None = None) -> str:
+    def do(self, folder: Path, nonce: str, time_limit_s: int, log: Path | int | None = None) -> str:
         """The lines that answer the job in `folder`, up to the one with `nonce`; what is said beside goes to `log`.
 
         Raises ProgramFailed when the runner hangs or ends, which leaves nothing but to close it.
@@ -96,7 +95,7 @@ class LiveRunner:
                 hung = not watch.is_alive() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
         finally:
             if log is not None:
-                with log.open("ab") as stream:
+                with open(log, "ab", closefd=not isinstance(log, int)) as stream:
                     stream.write(self._said()[said_before:])
         raise ProgramFailed(f"no answer within {time_limit_s} s" if hung else self._how_it_ended())
 
@@ -112,12 +111,13 @@ class LiveRunner:
 
     def _said(self) -> bytes:
         """All that the runner and its children wrote to standard error."""
-        return self._log.read_bytes()
+        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
 
     def close(self) -> None:
         """End the runner and the child that it waits for."""
         self._end()
         self._process.communicate()
+        self._log.close()
         self._folder.cleanup()
 
     def _end(self) -> None:
@@ -135,8 +135,9 @@ class LiveRunner:
         return f"the runner {how} before its closing line" + (f": {lines[-1].strip()}" if lines else "")
 
 
-def _environment() -> dict[str, str]:
-    return without_secrets(os.environ) | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONDONTWRITEBYTECODE": "1"}
+def _environment(scratch: Path) -> dict[str, str]:
+    beside = {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(scratch)}
+    return without_secrets(os.environ) | dict.fromkeys(_ONE_THREAD, "1") | beside
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ class Program:
 
     `files` maps the names that `job` uses to local files or folders; the lane makes them available under those
     names in the working folder. What the runner writes to its folder `out` is brought back to `fetch`, what it
-    says on standard error is added to `log`.
+    says on standard error is added to `log`, a path or an open file's descriptor.
     """
 
     runner: Runner
@@ -32,7 +32,7 @@ class Program:
     files: dict[str, Path]
     fetch: Path
     time_limit_s: int
-    log: Path | None = None
+    log: Path | int | None = None
 
 
 class ProgramFailed(Exception):

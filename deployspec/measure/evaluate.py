@@ -5,8 +5,8 @@ Samples go through one at a time, as an app runs them: a batch would let dynamic
 
 from __future__ import annotations
 
+import sys
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +20,8 @@ from deployspec.lanes.host import HostLane
 from deployspec.lanes.program import Program, ProgramFailed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.ir.artifact import Job
 
 OUTPUTS_FOLDER: Final = "outputs"
@@ -128,7 +130,7 @@ def ask(job: Job, request: dict[str, Any], files: dict[str, Path]) -> list[dict[
     chosen = job.options["runner"]
     runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name=chosen["family"]))
     program = Program(
-        runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=Path("/dev/stderr")
+        runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=sys.stderr.fileno()
     )
     return _lane().run(program)
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from deployspec.ir.budget import BUDGETS
-from deployspec.ir.evidence import EvidenceClass
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
 
@@ -53,7 +52,8 @@ class Change:
     """One change. `target` is empty for what concerns all; `before` or `after` for what was not there.
 
     `beyond_noise` is told of figures: True where the intervals at the stated confidence lie apart (a census has no
-    noise), False where they meet, None where there is no interval to tell by.
+    noise), False where they meet, None where there is no interval to tell by. Figures of different evidence cannot be
+    compared: their sense is OTHER, and `beyond_noise` None.
     """
 
     kind: Kind
@@ -74,6 +74,10 @@ class Change:
         """Whether a figure got worse by more than noise."""
         return self.sense is Sense.WORSE and self.kind is Kind.FIGURE and self.beyond_noise is True
 
+    def regresses(self, *, strict: bool) -> bool:
+        """Whether it is a regression to its reader; a strict one counts a figure that got worse, too."""
+        return self.is_regression or (strict and self.is_worse_figure)
+
 
 class PromisedTarget(Protocol):
     """What a spec and a report tell alike of a target."""
@@ -86,6 +90,8 @@ class PromisedTarget(Protocol):
     def budgets(self) -> tuple[Budget, ...]: ...  # noqa: D102
     @property
     def rules(self) -> Rules: ...  # noqa: D102
+    @property
+    def device(self) -> str | None: ...  # noqa: D102
 
 
 class Promise(Protocol):
@@ -123,14 +129,18 @@ def _result(old: Report, new: Report) -> Iterator[Change]:
 
 def _targets(old: Promise, new: Promise) -> Iterator[Change]:
     before, after = ({each.name: each for each in side.targets} for side in (old, new))
-    for name in before.keys() - after.keys():
+    for name in (name for name in before if name not in after):
         yield Change(kind=Kind.TARGET, sense=Sense.WORSE, name=name, before=before[name].format, after="")
-    for name in after.keys() - before.keys():
+    for name in (name for name in after if name not in before):
         yield Change(kind=Kind.TARGET, sense=Sense.BETTER, name=name, before="", after=after[name].format)
     for name in (name for name in after if name in before):
         was, now = before[name], after[name]
         if was.format != now.format:
             yield Change(kind=Kind.TARGET, sense=Sense.OTHER, name=name, before=was.format, after=now.format)
+        if (was.device or "") != (now.device or ""):
+            sense = Sense.OTHER if was.device and now.device else Sense.BETTER if now.device else Sense.WORSE
+            told = {"before": was.device or "any device", "after": now.device or "any device"}
+            yield Change(kind=Kind.RULE, sense=sense, name="device", target=name, beyond_noise=None, **told)
         yield from _budgets(name, was.budgets, now.budgets)
         yield from _rules(name, was.rules, now.rules)
 
@@ -170,31 +180,28 @@ def _limits(budget: Budget | None) -> str:
 
 
 def _rules(target: str, was: Rules, now: Rules) -> Iterator[Change]:
-    before, after = _told_rules(was), _told_rules(now)
+    kinds = tuple(dict.fromkeys([*was.least, *now.least]))
+    before, after = (_told_rules(side, kinds) for side in (was, now))
     looser = {
         "confidence": (now.confidence or 0) < (was.confidence or 0),
         "min_support": now.min_support < was.min_support,
         "accept": now.accept_claimed,
-    } | {kind: not _least(now, kind).reaches(_least(was, kind)) for kind in {*was.least, *now.least}}
-    for name in dict.fromkeys([*before, *after]):
-        told, now_told = (side.get(name, EvidenceClass.HOST.value) for side in (before, after))
-        if told != now_told:
+    } | {kind: not now.least_for(kind).reaches(was.least_for(kind)) for kind in kinds}
+    for name in before:
+        if before[name] != after[name]:
             sense = Sense.OTHER if name == "seed" else Sense.WORSE if looser[name] else Sense.BETTER
-            yield Change(kind=Kind.RULE, sense=sense, name=name, target=target, before=told, after=now_told)
+            told = {"before": before[name], "after": after[name]}
+            yield Change(kind=Kind.RULE, sense=sense, name=name, target=target, beyond_noise=None, **told)
 
 
-def _told_rules(rules: Rules) -> dict[str, str]:
+def _told_rules(rules: Rules, kinds: Sequence[str]) -> dict[str, str]:
     """Each rule as a spec writes it."""
     return {
         "confidence": "point" if rules.confidence is None else str(rules.confidence),
         "min_support": str(rules.min_support),
         "accept": "claimed" if rules.accept_claimed else "signed",
         "seed": str(rules.seed),
-    } | {kind: least.value for kind, least in rules.least.items()}
-
-
-def _least(rules: Rules, kind: str) -> EvidenceClass:
-    return rules.least.get(kind, EvidenceClass.HOST)
+    } | {kind: rules.least_for(kind).value for kind in kinds}
 
 
 def _waivers(old: Sequence[Waiver], new: Sequence[Waiver]) -> Iterator[Change]:
@@ -259,9 +266,11 @@ def _figure(was: Verdict, now: Verdict) -> Change | None:
     grew = now.estimate - was.estimate
     row = BUDGETS.get(now.budget.removeprefix("field.").partition(".")[0])
     wants_less = row.ceiling if row else now.comparator.startswith("<")
+    alike = was.evidence is now.evidence
     return Change(
-        kind=Kind.FIGURE, sense=_sense(grew if wants_less else -grew), name=now.budget, target=now.target,
-        before=_told(was), after=_told(now), beyond_noise=_beyond_noise(was, now),
+        kind=Kind.FIGURE, sense=_sense(grew if wants_less else -grew) if alike else Sense.OTHER,
+        name=now.budget, target=now.target, before=_told(was), after=_told(now),
+        beyond_noise=_beyond_noise(was, now) if alike else None,
     )  # fmt: skip
 
 

@@ -85,12 +85,12 @@ def figure(value: Decimal | None, dimension: Dimension) -> str:
 
 
 def interval(verdict: Verdict) -> str:
-    """The one-sided bounds: `79.2 to 83.1 %`, or the one that there is; a census has none."""
+    """The one-sided bounds, in the estimate's unit: `79.2 to 83.1 %`, or the one that there is; a census has none."""
     lower, upper = verdict.lower, verdict.upper
     known = [bound for bound in (upper, lower) if bound is not None]
     if not known:
         return ABSENT
-    scale = scale_of(Dimension(verdict.unit), known[0])
+    scale = scale_of(Dimension(verdict.unit), known[0] if verdict.estimate is None else verdict.estimate)
     low = None if lower is None else scale.number(lower, ROUND_FLOOR)
     high = None if upper is None else scale.number(upper, ROUND_CEILING)
     if low is None or high is None:

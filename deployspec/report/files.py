@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+import json
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,9 +29,23 @@ MARKER: Final = ".deployspec"
 """Inside the artifacts' folder: it is ours to replace."""
 
 
-def set_aside(out: Path) -> None:
+def token_file(report: Path, number: int) -> Path:
+    """Where the timestamp of a signature lies, beside the report's file; signatures count from 1."""
+    return report.with_name(f"{report.name}.{number}.tsr")
+
+
+def token_files(report: Path) -> dict[int, Path]:
+    """The timestamps that lie beside the report's file, by the number of their signature."""
+    found = report.parent.glob(f"{glob.escape(report.name)}.*.tsr")
+    numbers = {file: file.name[len(report.name) + 1 : -len(".tsr")] for file in found}
+    return {int(number): file for file, number in numbers.items() if re.fullmatch("[1-9][0-9]?", number)}
+
+
+def set_aside(out: Path) -> Path | None:
     """Take an earlier report out of the way before a new check, so that it is never taken for the new one's.
 
+    It becomes `report.previous.dsse.json`, or `report.previous.2.dsse.json` and so on where a signed one lies there:
+    no report that carries signatures is ever replaced. Returns where a signed one went.
     Raises UsageError when `out` holds an `artifacts` folder that no check made: it would be replaced.
     """
     artifacts = out / ARTIFACTS_FOLDER
@@ -36,9 +54,34 @@ def set_aside(out: Path) -> None:
             f"{artifacts} was not made by deployspec and would be replaced: choose another folder with --out"
         )
     with _explained(out):
-        if (out / REPORT_NAME).exists():
-            (out / REPORT_NAME).replace(out / PREVIOUS_NAME)
-            (out / PAGE_NAME).unlink(missing_ok=True)
+        if not (out / REPORT_NAME).exists():
+            return None
+        kept = next(place for place in _previous(out) if not _is_signed(place))
+        for stale in token_files(kept).values():
+            stale.unlink()
+        for number, token in token_files(out / REPORT_NAME).items():
+            token.replace(token_file(kept, number))
+        (out / REPORT_NAME).replace(kept)
+        (out / PAGE_NAME).unlink(missing_ok=True)
+        return kept if _is_signed(kept) else None
+
+
+def _previous(out: Path) -> Iterator[Path]:
+    """The names of earlier reports, in the order in which they are taken."""
+    stem, _, suffix = PREVIOUS_NAME.partition(".dsse")
+    yield out / PREVIOUS_NAME
+    yield from (out / f"{stem}.{number}.dsse{suffix}" for number in count(2))
+
+
+def _is_signed(report: Path) -> bool:
+    """Whether a report lies there that may carry signatures: all but what plainly carries none."""
+    if not report.exists():
+        return False
+    try:
+        envelope = json.loads(report.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(envelope, dict) or bool(envelope.get("signatures"))
 
 
 def write_report(out: Path, envelope: bytes, artifacts: Sequence[tuple[TargetReport, Path]]) -> Path:

@@ -30,10 +30,30 @@ from deployspec.ir.tables import accounts_for, inside, outside
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+    from deployspec.ir.evidence import PairedOutcomes
+
 _HUGE: Final = Decimal(10) ** 18
+
+_MOST: Final = 10**12
+"""Samples of one table: beyond it, nobody counted."""
+
+_MOST_LABELS: Final = 2000
+"""Classes of one table."""
+
+_MOST_FILLED: Final = 500_000
+"""Cells of the matrices of one table that are not empty: what is drawn from them takes half a minute."""
+
+_SMALL: Final = Decimal("1e-12")
+"""No size or time that is measured, in the units of a report, is smaller and not 0."""
 
 _MOST_BY_CHANCE: Final = 30
 """Three times the mean of an undrifted stability index over ten bins, in units of 1/n + 1/m, and more than that."""
+
+_MOST_PSI: Final = 100
+"""Half a sample in one bin and all of 10^12 in another give a stability index of 2 ln(2 x 10^12), which is 57."""
+
+_MOST_SPREAD: Final = 1000
+"""The variance of n figures that are not below 0 is less than n times the square of their mean: here n are the deals."""
 
 
 def is_sane(figure: Decimal) -> bool:
@@ -65,11 +85,11 @@ def is_possible(statistic: Statistic) -> bool:
 def _is_census(figure: Share | Count | Reduction) -> bool:
     match figure:
         case Share(hits=hits, n=n):
-            return 0 <= hits <= n
+            return 0 <= hits <= n <= _MOST
         case Count(value=value):
             return is_sane(value)
         case Reduction(before=before, after=after):
-            return 0 <= before < _HUGE and 0 <= after < _HUGE
+            return all(each == 0 or _SMALL <= each < _HUGE for each in (before, after))
 
 
 def _is_conduct(seen: Stability | Churn) -> bool:
@@ -80,12 +100,12 @@ def _is_conduct(seen: Stability | Churn) -> bool:
             told = checks and inputs and min(batches, default=0) > 0
             return bool(sound and told) and not _repeat(each.promise for each in checks)
         case Churn(outcomes=pair, noise=noise):
-            return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0 and 0 < noise <= 1
+            return _are_counted(pair) and 0 < noise <= 1
 
 
 def _is_drift(drift: Drift) -> bool:
     """Whether the features differ, and deals of so many samples could differ by as much as is said."""
-    if min(drift.test, drift.field) < 1:
+    if not 1 <= min(drift.test, drift.field) <= max(drift.test, drift.field) <= _MOST:
         return False
     by_chance = _MOST_BY_CHANCE * (1 / Decimal(drift.test) + 1 / Decimal(drift.field))
     names = [each.name for each in drift.features]
@@ -93,8 +113,9 @@ def _is_drift(drift: Drift) -> bool:
 
 
 def _could_drift(feature: FeatureDrift, by_chance: Decimal) -> bool:
-    chance = 0 < feature.null_mean <= by_chance and 0 < feature.null_variance <= by_chance * by_chance
-    return chance and 0 <= feature.psi < _HUGE and 0 <= feature.ks <= 1 and 0 < feature.ks_p <= 1
+    spread = _MOST_SPREAD * feature.null_mean * feature.null_mean
+    chance = 0 <= feature.null_mean <= by_chance and 0 <= feature.null_variance <= spread
+    return chance and 0 <= feature.psi < _MOST_PSI and 0 <= feature.ks <= 1 and 0 < feature.ks_p <= 1
 
 
 def _are_processes(each: Processes) -> bool:
@@ -112,6 +133,8 @@ def _are_processes(each: Processes) -> bool:
 def _is_table(table: Classified) -> bool:
     """Whether both confusion matrices and the paired outcomes can come from the same samples."""
     size = len(table.labels)
+    if size > _MOST_LABELS:
+        return False
     matrices = (table.confusion, *([table.reference_confusion] if table.reference_confusion else []))
     if size == 0 or len(set(table.labels)) != size or len(table.paired) not in (0, size):
         return False
@@ -122,9 +145,11 @@ def _is_table(table: Classified) -> bool:
     if len(table.rejected) not in (0, size):
         return False
     two = (table.confusion, table.reference_confusion)
-    counts = chain(*table.confusion, *table.reference_confusion, (table.excluded, table.top5 or 0))
+    counts = [*chain(*table.confusion, *table.reference_confusion), table.excluded, table.top5 or 0]
     return (
         all(count >= 0 for count in counts)
+        and sum(counts) <= 4 * _MOST
+        and sum(map(bool, counts)) <= _MOST_FILLED
         and (table.top5 is None or sum(row[i] for i, row in enumerate(table.confusion)) <= table.top5 <= table.n)
         and all(_same_samples(table, label) for label in range(size) if table.reference_confusion)
         and all(accounts_for(pair, inside(*two, label)) for label, pair in enumerate(table.paired))
@@ -141,7 +166,7 @@ def _is_quality(each: Classified | Joint | Multilabel | Scores) -> bool:
         case Classified():
             return _is_table(each)
         case Joint(outcomes=pair):
-            return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0
+            return _are_counted(pair)
         case Multilabel():
             return _are_labels(each)
         case Scores():
@@ -153,9 +178,8 @@ def _are_labels(table: Multilabel) -> bool:
     size, pairs = len(table.labels), (*table.inside, *table.outside)
     if size == 0 or len(set(table.labels)) != size or {len(table.inside), len(table.outside)} != {size}:
         return False
-    counts = (count for pair in pairs for count in (pair.both, pair.broken, pair.repaired, pair.neither))
     decided = {inside.n + outside.n for inside, outside in zip(table.inside, table.outside, strict=True)}
-    return table.excluded >= 0 and all(count >= 0 for count in counts) and len(decided) == 1
+    return 0 <= table.excluded <= _MOST and all(map(_are_counted, pairs)) and len(decided) == 1
 
 
 def _are_scores(each: Scores) -> bool:
@@ -166,6 +190,10 @@ def _are_scores(each: Scores) -> bool:
     return (
         n == len(each.reference) <= MOST_SCORES and whole and squares and each.excluded >= 0 and all(map(is_sane, both))
     )
+
+
+def _are_counted(pair: PairedOutcomes) -> bool:
+    return min(pair.both, pair.broken, pair.repaired, pair.neither) >= 0 and pair.n <= _MOST
 
 
 def _repeat(values: Iterable[Hashable]) -> bool:

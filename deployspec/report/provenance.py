@@ -20,20 +20,28 @@ _ELSEWHERE = frozenset({EvidenceClass.DEVICE, EvidenceClass.EMULATOR, EvidenceCl
 """Classes that no lane of this version gives: whoever has such evidence was handed it."""
 
 
-def told(imports: Iterable[Import], spec: Spec) -> tuple[str, ...]:
-    """A line for each run that was handed in: what it is, and who vouches for it."""
+def told(imports: Iterable[tuple[Import, tuple[str, ...]]], spec: Spec) -> tuple[str, ...]:
+    """A line for each run that was handed in: what it is, and who vouches for it.
+
+    Beside each run stand the key ids in whose name its file is signed, which nobody has verified.
+    """
     rules = {target.name: target.rules for target in spec.targets}
-    return tuple(_line(each, rules[each.target]) for each in imports)
+    return tuple(_line(each, signed_as, rules[each.target]) for each, signed_as in imports)
 
 
-def _line(run: Import, rules: Rules) -> str:
+def _line(run: Import, signed_as: tuple[str, ...], rules: Rules) -> str:
     place = f" on {run.device.name}" if run.device else ""
     said = f"{run.target}: {run.stated.value} evidence{place} was handed in with '{run.file.name}'"
     if run.signers:
         return f"{said}, signed by {', '.join(run.signers)}"
     if rules.accept_claimed:
         return f'{said}, which no lab signed: it counts because the spec says accept = "claimed"'
-    return f"{said}, which no trusted lab signed: it is claimed, and decides nothing"
+    if signed_as:
+        names = ", ".join(signed_as)
+        whose = f"signed in the name of {names}, but by no key to which a trust file gives the role lab"
+    else:
+        whose = "unsigned (a lab signs it with `deployspec evidence --key`)"
+    return f"{said}, {whose}: it is claimed, and decides nothing"
 
 
 def pretences(report: Report) -> Iterator[str]:

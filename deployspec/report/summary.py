@@ -48,8 +48,8 @@ def headline(report: Report) -> str:
     """Released or not, and why, in one sentence."""
     match report.result:
         case Result.PASSED:
-            total = len(report.verdicts)
-            hold = f"{counted(total, 'budget')} {'holds' if total == 1 else 'hold'}"
+            held = sum(each.verdict is not Outcome.WAIVED for each in report.verdicts)
+            hold = f"{counted(held, 'budget')} {'holds' if held == 1 else 'hold'}"
             return f"RELEASED{_part(report)}: {hold}{_reservations(report)}"
         case Result.FAILED | Result.UNPROVEN:
             return plain(f"NOT RELEASED: {'; '.join([*_unbuilt(report), *_refused(report)])}")
@@ -158,12 +158,9 @@ def _part(report: Report) -> str:
 def _reservations(report: Report) -> str:
     """What a release leans on besides proof."""
     outcomes = Counter(each.verdict for each in report.verdicts)
-    told = [
-        f"{outcomes[outcome]} {word}"
-        for outcome, word in ((Outcome.WARN, "with a warning"), (Outcome.WAIVED, "only by a waiver"))
-        if outcomes[outcome]
-    ]
-    return f", {' and '.join(told)}" if told else ""
+    waived = outcomes[Outcome.WAIVED]
+    told = [(outcomes[Outcome.WARN], "with a warning"), (waived, "is waived" if waived == 1 else "are waived")]
+    return "".join(f", {number} {word}" for number, word in told if number)
 
 
 def _unbuilt(report: Report) -> list[str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
     """Load, first call, warm-up, then `task["calls"]` timed calls; peak memory above the start's."""
     _pin()
-    resident = _reset_peak_memory()
+    resident = _peak_memory()
     starting = Disturbance()
     begun = time.perf_counter_ns()
     run = load(job["artifact"], job["options"])
@@ -146,11 +146,10 @@ def _pin() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def _reset_peak_memory() -> int | None:
-    """Resident bytes now, with the kernel's high-water mark set back to them; None where that cannot be had."""
+def _peak_memory() -> int | None:
+    """The most that was resident so far, of a process that was forked to time and has done nothing yet."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
-        return _status_bytes("VmRSS")
+        return _status_bytes("VmHWM")
     except OSError:
         return None
 

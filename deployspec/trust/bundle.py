@@ -23,9 +23,11 @@ def render(envelope: Envelope) -> str:
 
 def _bundle(envelope: Envelope) -> dict[str, Any]:
     (signature,) = envelope.signatures
+    stamp = {"rfc3161Timestamps": [{"signedTimestamp": base64.b64encode(signature.token).decode()}]}
     return {
         "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": signature.keyid}, "tlogEntries": []},
+        "verificationMaterial": {"publicKey": {"hint": signature.keyid}, "tlogEntries": []}
+        | ({"timestampVerificationData": stamp} if signature.token else {}),
         "dsseEnvelope": {
             "payload": base64.b64encode(envelope.payload).decode(),
             "payloadType": envelope.payload_type,

@@ -14,9 +14,10 @@ from deployspec.errors import TrustError
 from deployspec.trust import strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from deployspec.trust.keys import SigningKey, VerifyingKey
+    from deployspec.trust.keys import Signer, VerifyingKey
 
 IN_TOTO: Final = "application/vnd.in-toto+json"
 MAX_SIGNATURES: Final = 64
@@ -24,10 +25,16 @@ MAX_SIGNATURES: Final = 64
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature over an envelope's `pae`. `keyid` is a hint that nobody signed: nothing is decided by it."""
+    """A signature over an envelope's `pae`. `keyid` is a hint that nobody signed: nothing is decided by it.
+
+    `token` is a third party's over it, for which an envelope has no place; `stamped` is the moment by which it existed
+    according to a token that was verified.
+    """
 
     keyid: str
     sig: bytes
+    token: bytes = b""
+    stamped: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Envelope:
         """Who claims to have signed, each once, in order."""
         return tuple(dict.fromkeys(signature.keyid or "an unnamed key" for signature in self.signatures))
 
-    def signed_by(self, key: SigningKey) -> Envelope:
+    def signed_by(self, key: Signer) -> Envelope:
         """The same envelope with one more signature."""
         added = Signature(key.public.keyid, key.sign(self.pae))
         return replace(self, signatures=(*self.signatures, added))
@@ -59,6 +66,16 @@ class Envelope:
         return tuple(
             key for key in dict.fromkeys(keys) if any(key.verifies(signed, each.sig) for each in self.signatures)
         )
+
+    def with_tokens(self, tokens: Mapping[int, bytes]) -> Envelope:
+        """The same envelope, with tokens by the number of their signature, from 1 on."""
+        numbered = enumerate(self.signatures, 1)
+        return replace(self, signatures=tuple(replace(each, token=tokens.get(at, b"")) for at, each in numbered))
+
+    def stamped(self, key: VerifyingKey) -> datetime | None:
+        """The first moment by which a signature of `key` is shown to have existed."""
+        shown = ((each.stamped, each.sig) for each in self.signatures if each.stamped)
+        return min((moment for moment, sig in shown if key.verifies(self.pae, sig)), default=None)
 
     def to_bytes(self) -> bytes:
         """The envelope's JSON, ending in a newline."""
@@ -78,7 +95,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: bytes, *keys: SigningKey) -> bytes:
+def sign(payload: bytes, *keys: Signer) -> bytes:
     """The bytes of an envelope around an in-toto statement, signed by each key; without a key it is unsigned."""
     envelope = Envelope(payload)
     for key in keys:

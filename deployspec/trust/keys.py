@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,9 +76,22 @@ class VerifyingKey:
         return True
 
 
+class Signer(Protocol):
+    """Whatever signs: a private key that is at hand, or hardware that holds one."""
+
+    @property
+    def public(self) -> VerifyingKey:
+        """Its public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over `message`, as `VerifyingKey.verifies` takes it."""
+        ...
+
+
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key."""
+    """A private key: a `Signer`."""
 
     _key: PrivateKey
 

@@ -72,8 +72,11 @@ class TrustPolicy:
         return policy_file.read(path)
 
     def signers(self, envelope: Envelope, role: Role, at: datetime) -> tuple[TrustedKey, ...]:
-        """The keys that signed exactly these bytes, hold the role and count at `at`: each once, however often."""
-        return tuple(each for each in self.signed(envelope) if role in each.roles and not each.doubt(at))
+        """The keys that signed exactly these bytes, hold the role and count at `at`: each once, however often.
+
+        Here and below, a signature that is shown to have existed at an earlier moment counts as of that one.
+        """
+        return tuple(each for each in self.signed(envelope) if role in each.roles and not _doubt(each, envelope, at))
 
     def laboratories(self, at: datetime) -> frozenset[str]:
         """The key ids of those that count for evidence at `at`."""
@@ -85,7 +88,7 @@ class TrustPolicy:
         Raises TrustError, which says what is missing and why a signature that is there does not count.
         """
         signed = self.signed(envelope)
-        counted = [each for each in signed if each.roles & REPORT_ROLES and not each.doubt(at)]
+        counted = [each for each in signed if each.roles & REPORT_ROLES and not _doubt(each, envelope, at)]
         missing = [f"{self.threshold} of its keys in all"] if len(counted) < self.threshold else []
         missing += [
             f"{least} in the role '{role.value}'"
@@ -93,7 +96,7 @@ class TrustPolicy:
             if sum(role in each.roles for each in counted) < least
         ]
         if missing:
-            raise TrustError(f"the trust policy asks for {' and '.join(missing)}: {_tally(signed, at)}")
+            raise TrustError(f"the trust policy asks for {' and '.join(missing)}: {_tally(signed, envelope, at)}")
         return tuple(counted)
 
     def signed(self, envelope: Envelope) -> tuple[TrustedKey, ...]:
@@ -102,15 +105,19 @@ class TrustPolicy:
         return tuple(each for each in self.keys if each.key in found)
 
 
-def _tally(signed: tuple[TrustedKey, ...], at: datetime) -> str:
+def _tally(signed: tuple[TrustedKey, ...], envelope: Envelope, at: datetime) -> str:
     """Who signed, and whose signature does not count for a report."""
     told = [
-        each.doubt(at)
+        _doubt(each, envelope, at)
         or f"'{each.name}' signed ({', '.join(sorted(each.roles))})"
         + ("" if each.roles & REPORT_ROLES else ", which is no role for reports")
         for each in signed
     ]
     return "; ".join(told) or "none of its keys signed these bytes"
+
+
+def _doubt(trusted: TrustedKey, envelope: Envelope, at: datetime) -> str:
+    return trusted.doubt(envelope.stamped(trusted.key) or at)
 
 
 def _told(moment: datetime) -> str:

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from deployspec.build.executor import LocalExecutor
 from deployspec.build.progress import PlainProgress
 from deployspec.build.scheduler import BuildContext, build
 from deployspec.build.store import Store
@@ -35,7 +36,9 @@ def main(root: str, steps: str) -> None:
     store = Store(Path(root))
     context = BuildContext(folder=store.root.parent, model=MODEL, digests={})
     try:
-        results = build(plan, store, context, progress=PlainProgress(sys.stdout))
+        # They keep all rights: the steps leave notes beside their output.
+        workers = LocalExecutor(jobs=2, scratch=store.root.parent)
+        results = build(plan, store, context, progress=PlainProgress(sys.stdout), executor=workers)
     except KeyboardInterrupt:
         sys.exit(130)
     except DeploySpecError as error:

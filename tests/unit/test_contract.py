@@ -188,3 +188,11 @@ def test_the_most_samples_at_a_time_are_recorded(tmp_path: Path) -> None:
 def test_a_model_with_outputs_that_the_spec_does_not_know_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceFault, match="the model gives 2 outputs and the spec declares 1"):
         record(job(tmp_path), [BEFORE], [BEFORE, BEFORE])
+
+
+@pytest.mark.parametrize(("side", "count"), [(8, 16), (256, 5), (2048, 4)])
+def test_of_large_inputs_fewer_samples_make_a_probe(side: int, count: int, tmp_path: Path) -> None:
+    declared = Input(name="x", shape=("batch", 3, side, side))
+    model = Model(name="m", source="m.py:build", inputs=(declared,))
+    (inputs,) = probe_inputs(Job(inputs={}, out=tmp_path, options={}, model=model))
+    assert inputs.shape == (count, 3, side, side)

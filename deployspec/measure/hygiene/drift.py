@@ -6,6 +6,7 @@ the values of one image are not independent. Bins are quantiles of both splits t
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ SUSPECT: Final = 0.01
 
 _FINE: Final = 50
 _COARSE: Final = 10
+_ROUNDING: Final = 1e-24
+"""What of an index, or of its variance, is no more than the rounding of its arithmetic."""
 
 Counts = np.ndarray
 """(samples, bins): the share of a sample's values that falls into each bin."""
@@ -35,6 +38,7 @@ Counts = np.ndarray
 def compare_inputs(job: Job) -> dict[str, Any]:
     """A step: compare the splits of the roles "test" and "field"; features that vary in neither are left out.
 
+    So are those of which the deciles are one bin, as nearly all values are the same: no index shows their drift.
     Facts: `test` and `field` (how many samples), `features`: for each its name, the population stability index over the
     deciles, the mean and the variance of that index under random deals, and the Kolmogorov-Smirnov distance over 50
     quantiles, with the share of deals in which any feature's is as large. `remarks` tell of those that chance does not
@@ -47,8 +51,10 @@ def compare_inputs(job: Job) -> dict[str, Any]:
     names, counts = zip(*features, strict=True)
     deal = _deals(samples["test"], samples["field"], job.seed)
     psi, ks = (np.array([index(each, deal) for each in counts]) for index in (_stability, _distance))
-    rows = _rows(names, psi, ks)
-    return samples | {"features": rows, "remarks": list(_told(names, psi, ks))}
+    shown = np.array([_coarse(each).shape[1] > 1 for each in counts])
+    rows = [row for row, kept in zip(_rows(names, psi, ks), shown, strict=True) if kept]
+    hidden = np.array(names)[~shown].tolist()
+    return samples | {"features": rows, "remarks": [*_told(names, psi, ks), *_hidden(hidden)]}
 
 
 def _features(job: Job) -> Iterator[tuple[str, Counts]]:
@@ -118,7 +124,12 @@ def _rows(names: Sequence[str], psi: np.ndarray, ks: np.ndarray) -> list[list[st
     """The facts of each feature: from the indices (features, 1 + DEALS), the true deal's first."""
     chance = _chances(ks)
     figures = zip(names, psi[:, 0], psi[:, 1:].mean(axis=1), psi[:, 1:].var(axis=1), ks[:, 0], chance, strict=True)
-    return [[name, *(f"{figure:.9f}" for figure in row)] for name, *row in figures]
+    return [[name, *map(_plain, row)] for name, *row in figures]
+
+
+def _plain(figure: float) -> str:
+    """Seven digits without an exponent, however small: the variance of many values' index may be 1e-12."""
+    return f"{Decimal(f'{figure:.7g}'):f}" if figure > _ROUNDING else "0"
 
 
 def _chances(figures: np.ndarray) -> np.ndarray:
@@ -137,3 +148,8 @@ def _told(names: Sequence[str], psi: np.ndarray, ks: np.ndarray) -> Iterator[str
             f"{names[i]} (PSI {psi[i, 0]:.3f} where chance gives {expected[i]:.3f}, KS {ks[i, 0]:.3f})" for i in worst
         ]
         yield f"the inputs differ from those of the test split in {some(told)}"
+
+
+def _hidden(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"nine tenths or more of the values are the same in {some(names)}: drift_psi cannot tell of a drift there"

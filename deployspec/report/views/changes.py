@@ -34,29 +34,29 @@ _SHORT: Final = 12
 """Digits of a digest that tell it from another."""
 
 
-def headline(changes: Sequence[Change]) -> str:
-    """The weightiest in one line."""
+def headline(changes: Sequence[Change], *, strict: bool = False) -> str:
+    """The weightiest in one line; to a strict reader a figure that got worse is a regression like any other."""
     if not changes:
         return "nothing changed"
-    regressions = sum(each.is_regression for each in changes)
-    figures = sum(each.is_worse_figure for each in changes)
+    regressions = sum(each.regresses(strict=strict) for each in changes)
+    figures = 0 if strict else sum(each.is_worse_figure for each in changes)
     worse = f"; {counted(figures, 'figure')} worse by more than noise" if figures else ""
     first = counted(regressions, "regression") if regressions else "no regression"
     return f"{first} in {counted(len(changes), 'change')}{worse}"
 
 
-def text(changes: Sequence[Change]) -> str:
+def text(changes: Sequence[Change], *, strict: bool = False) -> str:
     """Lines for a terminal; the sign before each says it without colour."""
-    lines = [headline(changes)]
+    lines = [headline(changes, strict=strict)]
     for kind, group in groupby(changes, key=lambda each: each.kind):
         lines += ["", _HEADINGS[kind]]
         lines += [plain(f"  {_SIGN[each.sense]} {_subject(each)}: {_change(each)}{_note(each)}") for each in group]
     return "\n".join(lines) + "\n"
 
 
-def markdown(changes: Sequence[Change]) -> str:
+def markdown(changes: Sequence[Change], *, strict: bool = False) -> str:
     """A table for a pull request."""
-    lines = [f"### deployspec: {escape(headline(changes))}", ""]
+    lines = [f"### deployspec: {escape(headline(changes, strict=strict))}", ""]
     if changes:
         lines += ["| | what | before | after | |", "|---|---|---|---|---|"]
     for each in changes:
@@ -69,11 +69,11 @@ def markdown(changes: Sequence[Change]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_json(changes: Sequence[Change]) -> str:
+def to_json(changes: Sequence[Change], *, strict: bool = False) -> str:
     """Every change with all that is known of it."""
     document = {
         "deployspecDiff": VERSION,
-        "regression": any(each.is_regression for each in changes),
+        "regression": any(each.regresses(strict=strict) for each in changes),
         "changes": [
             {
                 "kind": each.kind.name.lower(),
@@ -82,7 +82,7 @@ def to_json(changes: Sequence[Change]) -> str:
                 "name": each.name,
                 "before": each.before,
                 "after": each.after,
-                "regression": each.is_regression,
+                "regression": each.regresses(strict=strict),
                 **({"beyondNoise": each.beyond_noise} if each.kind is Kind.FIGURE else {}),
             }
             for each in changes
@@ -117,4 +117,6 @@ def _note(change: Change) -> str:
 def _noise(change: Change) -> str:
     if change.kind is not Kind.FIGURE:
         return ""
+    if change.sense is Sense.OTHER:
+        return "other evidence"
     return {True: "more than noise", False: "within noise", None: "no interval to tell by"}[change.beyond_noise]

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from sample_reports import envelope, failing, judged, passing
 
 from deployspec.cli.diff import command
-from deployspec.errors import TrustError
+from deployspec.errors import UsageError
 from deployspec.ir.evidence import Count
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -48,7 +48,11 @@ def test_a_strict_reader_counts_a_figure_that_got_worse_within_its_budget(report
     )
     (reports / "grown.json").write_bytes(envelope(judged(replace(report, measurements=grown))))
     assert diff(reports / "good", reports / "grown.json").exit_code == 0
-    assert diff(reports / "good", reports / "grown.json", "--strict").exit_code == 1
+    strict = diff(reports / "good", reports / "grown.json", "--strict")
+    assert (strict.exit_code, strict.stdout.splitlines()[0]) == (1, "2 regressions in 2 changes")
+    document = json.loads(diff(reports / "good", reports / "grown.json", "--strict", "--format", "json").stdout)
+    assert document["regression"]
+    assert all(each["regression"] for each in document["changes"])
     assert diff(reports / "good", reports / "good", "--strict").exit_code == 0
 
 
@@ -68,4 +72,7 @@ def test_two_specs_are_compared_by_what_they_promise(tmp_path: Path) -> None:
 
 def test_what_is_no_report_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
-    assert isinstance(diff(tmp_path / "x.json", tmp_path / "x.json").exception, TrustError)
+    with pytest.raises(UsageError, match=r"x.json' is not a report: name a report.dsse.json \(the envelope: 'sig"):
+        raise diff(tmp_path / "x.json", tmp_path / "x.json").exception or AssertionError
+    with pytest.raises(UsageError, match=r"' holds no report.dsse.json"):
+        raise diff(tmp_path, tmp_path).exception or AssertionError

@@ -156,6 +156,8 @@ def test_an_open_size_reaches_the_inspector_as_a_spec_would_name_it(tmp_path: Pa
         (("1x3x8x8",), "an input is written NAME=SHAPE[:DTYPE]"),
         (("image=",), "an input is written NAME=SHAPE[:DTYPE]"),
         (("image=1xx8",), "an input is written NAME=SHAPE[:DTYPE]"),
+        (("image=1,3,8,8",), "--input image=1,3,8,8: shapes are written 1x1x8x8"),
+        (("image=1x3x-8x8",), "shapes are written 1x1x8x8"),
         (("image=1x3x8x8:float",), "no type 'float'; there are float32, float16"),
     ],
 )

@@ -135,6 +135,31 @@ def test_a_signature_counts_only_over_these_bytes_by_a_key_with_the_role_of_a_la
     assert judge("--evidence", "edited.dsse.json", "--trust", "trust.toml") == 3
 
 
+def test_it_is_told_whether_a_claim_lacks_a_signature_or_trust_in_one(here: Path) -> None:
+    (here / "other.dsse.json").write_bytes(signed((here / "lab.json").read_bytes(), key=DSSE_KEY))
+    trust = ("--trust", "trust.toml", "--target", "phone")
+    assert judge("--evidence", "lab.json", *trust) == 3
+    assert "unsigned (a lab signs it with `deployspec evidence --key`): it is claimed" in predicate(here)["findings"][0]
+    assert judge("--evidence", "other.dsse.json", *trust) == 3
+    (said,) = (each for each in predicate(here)["findings"] if "handed in" in each)
+    assert f"signed in the name of {DSSE_KEY.public.keyid}, but by no key to which a trust file gives the role" in said
+
+
+def test_judge_leaves_the_report_of_a_check_alone_and_keeps_what_is_signed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim = ("judge", "spec.toml", "--evidence", "lab.json")
+    assert call(*claim, "--key", "release.pem") == 3
+    first = (here / "deployspec-judged" / "report.dsse.json").read_bytes()
+    assert "is kept as" not in capsys.readouterr().err
+    for _ in range(2):
+        assert call(*claim) == 3
+    kept = here / "deployspec-judged" / "report.previous.dsse.json"
+    assert kept.read_bytes() == first
+    assert capsys.readouterr().err.count(f"the signed report that was there is kept as {kept.relative_to(here)}") == 1
+    assert not (here / "deployspec-report").exists()
+
+
 def test_a_spec_may_take_claims_and_the_report_says_so(here: Path) -> None:
     (here / "spec.toml").write_text(SPEC + '\n[evidence]\naccept = "claimed"\n')
     assert judge("--evidence", "lab.json", "--key", "release.pem") == 0
@@ -246,6 +271,8 @@ def test_evidence_signs_the_bytes_of_a_sound_document(here: Path, capsys: pytest
     assert call("evidence", "lab.json", "--key", "lab.pem", "--out", "new.dsse.json") == 0
     assert (here / "new.dsse.json").read_bytes() == (here / "lab.dsse.json").read_bytes()
     assert LAB.public.keyid in capsys.readouterr().out
+    assert call("evidence", "lab.json") == 0
+    assert capsys.readouterr() == ((here / "lab.json").read_text(), "lab.json: sound, 2 runs, unsigned\n")
     assert call("evidence", "lab.dsse.json") == 2
     assert "is signed already" in capsys.readouterr().err
 

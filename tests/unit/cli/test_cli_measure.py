@@ -115,6 +115,13 @@ def test_what_is_wrong_is_said_with_exit_code_2(
     assert said in capsys.readouterr().err
 
 
+def test_a_shape_that_is_none_is_refused(artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["measure", str(artifact), "--input", "image=1,3,8,8"])
+    assert ended.value.code == 2
+    assert "--input image=1,3,8,8: shapes are written 1x1x8x8" in capsys.readouterr().err
+
+
 def test_a_file_that_keeps_no_shapes_asks_for_them(artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["measure", str(artifact)])

@@ -101,6 +101,13 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     assert out.read_bytes() == b"what was there before"
 
 
+def test_a_model_of_another_format_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "p.tflite", "--inputs", "x.npz", "--outputs", "y.npz"])
+    assert ended.value.code == 2
+    assert "run takes an .mlpackage; this is a .tflite" in capsys.readouterr().err
+
+
 def test_an_operator_that_is_not_evaluated_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     op = Op("random_normal", {"shape": np.array([3], "i4")}, {"y": THIRD})
     package = save(tmp_path / "net.mlpackage", Body([op], ["y"], {"x": THIRD}))

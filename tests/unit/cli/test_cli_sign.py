@@ -144,6 +144,8 @@ def test_no_envelope_grows_beyond_what_is_read(folder: Path) -> None:
     ("arguments", "message"),
     [
         (("sign", "report.dsse.json"), "Missing option '--key'"),
+        ((*SIGN, "--timestamp-url", "tsa.example"), "begins with https:// or http://"),
+        (("sign", "unsigned.json", "--timestamp-url", "http://tsa.example"), "only a signature is stamped"),
         (("sign", "report.dsse.json", "--key", "anna.pub.pem"), "it is the pair's other half"),
         (("sign", "absent", "--key", "anna.pem"), "cannot read the report 'absent'"),
         ((*SIGN, "--out", "absent/report"), "cannot write"),
@@ -152,8 +154,11 @@ def test_no_envelope_grows_beyond_what_is_read(folder: Path) -> None:
 def test_a_wrong_command_signs_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
+    before = (folder / "report.dsse.json").read_bytes()
+    (folder / "unsigned.json").write_bytes(envelope(lasting(failing())))
     assert run(*arguments) == 2
     assert message in capsys.readouterr().err
+    assert (folder / "report.dsse.json").read_bytes() == before
 
 
 def test_a_faulty_policy_is_told_with_its_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

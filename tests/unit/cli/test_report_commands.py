@@ -103,7 +103,8 @@ def test_time_is_now_unless_it_is_given(folder: Path, capsys: pytest.CaptureFixt
         (("report.dsse.json", "--trust", "a", "--public-key", "b"), "cannot be combined"),
         (("report.dsse.json", "--artifacts", "absent"), "there is no such folder"),
         (("report.dsse.json", "--expect-spec", "abc"), "write 64 hex digits"),
-        (("report.dsse.json", "--expect-data", "test"), "write 64 hex digits"),
+        (("report.dsse.json", "--expect-data", "abc"), "write SPLIT=SHA256, as test=3a7c…"),
+        (("report.dsse.json", "--expect-data", "test=abc"), "write 64 hex digits"),
         (("report.dsse.json", "--at", "today"), "write it as 2026-01-31T12:00:00Z"),
     ],
 )
@@ -148,8 +149,13 @@ def test_an_unsigned_report_makes_no_bundle(folder: Path, capsys: pytest.Capture
 
 
 def test_show_refuses_what_is_no_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("show", "key.pub.pem") == 5
-    assert "error: the envelope is not strict JSON" in capsys.readouterr().err
+    assert run("show", "key.pub.pem") == 2
+    said = "error: 'key.pub.pem' is not a report: name a report.dsse.json (the envelope is not strict JSON"
+    assert said in capsys.readouterr().err
+    assert run("verify", "key.pub.pem", "--public-key", "key.pub.pem") == 5
+    (folder / "empty").mkdir()
+    assert run("show", "empty") == 2
+    assert "error: 'empty' holds no report.dsse.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("algorithm", list(keys.Algorithm))

@@ -32,7 +32,7 @@ SECRETS = ("DEPLOYSPEC_KEY", "DEPLOYSPEC_KEY_PASSPHRASE", "HF_TOKEN", "AWS_ACCES
 def runner(folder: Path, program: str) -> LiveRunner:
     (folder / "protocol.py").write_text(program)
     (folder / "runtime.py").write_text("")
-    return LiveRunner([folder / "runtime.py", folder / "protocol.py"])
+    return LiveRunner([folder / "runtime.py", folder / "protocol.py"], folder)
 
 
 @pytest.fixture

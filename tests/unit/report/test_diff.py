@@ -111,6 +111,37 @@ def test_a_rule_of_proof_that_asks_for_less_is_a_regression(changed: dict[str, A
         assert back.is_regression is not worse
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "sense"),
+    [
+        ("pixel-8", "", Sense.WORSE),
+        ("", "pixel-8", Sense.BETTER),
+        ("pixel-8", "pixel-9", Sense.OTHER),
+    ],
+)
+def test_a_device_that_is_named_no_more_is_a_regression(was: str, now: str, sense: Sense) -> None:
+    report = passing()
+    old, new = (
+        replace(report, targets=tuple(replace(each, device=device) for each in report.targets)) for device in (was, now)
+    )
+    changes = [each for each in diff_promises(old, new) if each.kind is Kind.RULE]
+    assert [(each.name, each.target, each.sense) for each in changes] == [
+        ("device", name, sense) for name in ("server", "android")
+    ]
+
+
+def test_a_default_that_is_written_out_is_no_change() -> None:
+    least = {"quality": EvidenceClass.HOST, "latency": EvidenceClass.HOST, "static": EvidenceClass.STATIC}
+    assert diff_promises(passing(), with_rules(least=least)) == ()
+
+
+def test_changes_are_told_in_the_reports_order() -> None:
+    report = passing()
+    many = replace(report, targets=tuple(replace(report.targets[0], name=f"t{number}") for number in range(9)))
+    gone = [each.name for each in diff_promises(many, report) if each.before and not each.after]
+    assert gone == [f"t{number}" for number in range(9)]
+
+
 def test_a_target_that_is_gone_is_a_regression() -> None:
     report = passing()
     server, _ = report.targets
@@ -151,6 +182,15 @@ def test_weaker_evidence_is_a_regression_though_every_verdict_holds() -> None:
     same = with_statistic("latency.p95", times(*["3.1"] * 6), EvidenceClass.DEVICE)
     change = only(diff_reports(same, with_statistic("latency.p95", times(*["3.1"] * 6))), Kind.EVIDENCE)
     assert (change.before, change.after, change.is_regression) == ("device", "host", True)
+
+
+def test_figures_of_different_evidence_are_not_compared() -> None:
+    slow = with_statistic("latency.p95", times(*["9.1"] * 6), EvidenceClass.DEVICE)
+    changes = diff_reports(passing(), slow)
+    change = only(changes, Kind.FIGURE)
+    assert (change.sense, change.beyond_noise, change.is_worse_figure) == (Sense.OTHER, None, False)
+    assert "~ android latency_p95: " in views.text(changes)
+    assert views.text(changes).count("  other evidence\n") == views.markdown(changes).count("| other evidence |") == 1
 
 
 @pytest.mark.parametrize(

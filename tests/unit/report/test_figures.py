@@ -67,6 +67,21 @@ def test_bounds_are_rounded_outward_and_share_a_unit(unit: Dimension, bounds: di
     assert figures.interval(verdict(unit, **bounds)) == text
 
 
+@pytest.mark.parametrize(
+    ("unit", "numbers", "text"),
+    [
+        (Dimension.TIME, ("0.0824", "0.0358", "0.126"), ("82.4 us", "35.8 to 126 us")),
+        (Dimension.TIME, ("0.11", "0.0958", "0.126"), ("0.110 ms", "0.0958 to 0.126 ms")),
+        (Dimension.BYTES, ("900", "800", "1200"), ("900 B", "800 to 1,200 B")),
+    ],
+)
+def test_an_estimate_and_its_bounds_share_a_unit(
+    unit: Dimension, numbers: tuple[str, ...], text: tuple[str, str]
+) -> None:
+    shown = verdict(unit, **dict(zip(("estimate", "lower", "upper"), numbers, strict=True)))
+    assert (figures.estimate(shown), figures.interval(shown)) == text
+
+
 def test_absence_is_shown_as_such() -> None:
     nothing = verdict(verdict=Outcome.NOT_MEASURED)
     shown = figures.estimate(nothing), figures.interval(nothing), figures.support(nothing), figures.evidence(nothing)

@@ -12,7 +12,7 @@ from sample_reports import passing
 from deployspec.digests import sha256_file, sha256_path
 from deployspec.errors import DigestMismatch, UsageError
 from deployspec.ir.report import Digest
-from deployspec.report.files import set_aside, write_report
+from deployspec.report.files import set_aside, token_file, token_files, write_report
 from deployspec.report.statement import subjects
 
 if TYPE_CHECKING:
@@ -47,6 +47,36 @@ def test_a_new_check_takes_the_place_of_an_earlier_one(tmp_path: Path, built: tu
     write_report(out, b"new", [])
     assert (out / "report.dsse.json").read_bytes() == b"new"
     assert not (out / "artifacts").exists()  # nothing was built, so that nothing ships
+
+
+def test_a_signed_report_is_never_replaced_and_its_place_is_told(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / f"report.previous{number}.dsse.json" for number in ("", ".2", ".3"))
+    report = tmp_path / "report.dsse.json"
+    for number, kept in enumerate((first, second), 1):
+        report.write_text(f'{{"payload": "{number}", "signatures": [{{}}]}}')
+        token_file(report, 1).write_text(str(number))
+        assert set_aside(tmp_path) == kept
+    for content in ('{"signatures": []}', '{"signatures": [], "payload": ""}'):
+        report.write_text(content)
+        assert set_aside(tmp_path) is None
+    assert [f'"{number}"' in place.read_text() for number, place in enumerate((first, second), 1)] == [True, True]
+    assert [token_files(place)[1].read_text() for place in (first, second)] == ["1", "2"]
+    assert third.read_text() == content
+    assert set_aside(tmp_path) is None  # there is none any more
+
+
+def test_timestamps_go_with_the_report_that_they_are_of(tmp_path: Path) -> None:
+    for name in ("report.dsse.json", "report.previous.dsse.json"):
+        (tmp_path / name).write_bytes(b"{}")
+        token_file(tmp_path / name, 1).write_text(name)
+    token_file(tmp_path / "report.previous.dsse.json", 2).write_text("older")
+    mine = tmp_path / "report.dsse.json.copy.tsr"
+    mine.write_text("no number")
+    set_aside(tmp_path)
+    assert token_files(tmp_path / "report.dsse.json") == {}
+    ((number, moved),) = token_files(tmp_path / "report.previous.dsse.json").items()
+    assert (number, moved.name, moved.read_text()) == (1, "report.previous.dsse.json.1.tsr", "report.dsse.json")
+    assert mine.exists()
 
 
 def test_a_folder_that_no_check_made_is_never_replaced(tmp_path: Path) -> None:

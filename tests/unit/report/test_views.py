@@ -175,3 +175,17 @@ def test_a_check_of_some_targets_never_passes_for_the_whole(view: object) -> Non
     part = replace(passing(), left_out=("ios", "web"))
     first = view.render(part, Standing()).splitlines()[0]
     assert "server, android only; ios, web left out" in first
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ((Outcome.WAIVED,), "9 budgets hold, 1 is waived"),
+        ((Outcome.WAIVED, Outcome.WAIVED, Outcome.WARN), "8 budgets hold, 1 with a warning, 2 are waived"),
+    ],
+)
+def test_a_waived_budget_is_not_said_to_hold(outcomes: tuple[Outcome, ...], said: str) -> None:
+    report = passing()
+    changed = (replace(each, verdict=outcome) for each, outcome in zip(report.verdicts, outcomes, strict=False))
+    verdicts = (*changed, *report.verdicts[len(outcomes) :])
+    assert headline(replace(report, verdicts=verdicts)) == f"RELEASED: {said}"

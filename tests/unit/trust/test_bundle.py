@@ -30,3 +30,11 @@ def test_what_is_inside_is_an_envelope_again() -> None:
     line = bundle.render(dsse.read(dsse.sign(PAYLOAD, DSSE_KEY)))
     inside = dsse.read(json.dumps(json.loads(line)["dsseEnvelope"]).encode())
     assert inside.signers([DSSE_KEY.public]) == (DSSE_KEY.public,)
+
+
+def test_a_token_travels_with_its_signature() -> None:
+    envelope = dsse.read(dsse.sign(PAYLOAD, DSSE_KEY, SECOND)).with_tokens({2: b"a token"})
+    one, other = (json.loads(line)["verificationMaterial"] for line in bundle.render(envelope).splitlines())
+    assert "timestampVerificationData" not in one
+    (stamp,) = other["timestampVerificationData"]["rfc3161Timestamps"]
+    assert base64.b64decode(stamp["signedTimestamp"]) == b"a token"
