@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.build import Progress, build
-from deployspec.errors import ExitCode
+from deployspec.errors import DeploySpecError, ExitCode
 from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
 from deployspec.ir.artifact import Done
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
@@ -18,6 +18,7 @@ from deployspec.lanes.host import HostLane, this_machine
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
 from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
 from deployspec.report.compose import Findings, built_targets, compose, failures_of, judged_targets
+from deployspec.report.consistency import contradictions
 from deployspec.report.files import write_report
 from deployspec.report.provenance import told
 from deployspec.report.remarks import remarks
@@ -156,6 +157,7 @@ def judge_evidence(path: Path, request: Hearing) -> Checked:
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=all(each.artifact for each in targets)),
             remarks=told(((each.record, each.signed_as) for each in handed), spec)
+            + baseline_findings(measurements, {target.name: target.rules for target in spec.targets})
             + waiver_findings(spec.waivers, verdicts, now),
             machine=this_machine(),
             checked_at=now,
@@ -225,6 +227,10 @@ def _publish(report: Report, plan: Plan, results: dict[str, StepResult], request
 
 
 def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Request | Hearing) -> Checked:
+    """Raises DeploySpecError for one that would not be believed, such as one of evidence that does not fit together."""
+    problems = contradictions(report)
+    if problems:
+        raise DeploySpecError(f"nobody would believe this report, as it contradicts itself: {'; '.join(problems[:5])}")
     envelope = dsse.Envelope(to_bytes(report))
     if request.key is not None:
         envelope = envelope.signed_by(request.key)

@@ -301,7 +301,10 @@ def _verdicts(found: Statement, _: Demands) -> Finding:  # 10
     from deployspec.judge import conclude  # and with it numpy and scipy's special functions
 
     report = found.report
-    derived = _derive(report)
+    try:
+        derived = _derive(report)
+    except (ArithmeticError, MemoryError) as error:
+        raise TrustError(f"no verdict can be derived from its statistics: {type(error).__name__}") from None
     names = [(each.target, each.budget) for each in report.verdicts]
     if names != [(each.target, each.budget) for each in derived]:
         raise TrustError("the verdicts are not one for each budget of each target, in order")

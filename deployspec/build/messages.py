@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.errors import DataFault, DeploySpecError, SourceFault
+from deployspec.ir import codec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 FAULTS: Final[dict[str, type[DeploySpecError]]] = {kind.__name__: kind for kind in (DataFault, SourceFault)}
 """Errors of the user's data or model, which a worker passes on as themselves."""
+
+_UNREADABLE: Final = "its worker answered with something else than what a step found"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +55,17 @@ def encode_error(error: BaseException, reason: str) -> bytes:
 
 
 def decode_answer(message: bytes) -> Answer | DeploySpecError | str:
-    """An answer, a fault of the user's data or model, or the reason why the step failed."""
-    answer = json.loads(message)
-    if "facts" in answer:
-        return Answer(facts=answer["facts"], seconds=answer["seconds"])
-    return FAULTS[answer["fault"]](answer["reason"]) if "fault" in answer else str(answer["reason"])
+    """An answer, a fault of the user's data or model, or the reason why the step failed; nothing else passes."""
+    try:
+        answer = codec.read_untrusted(message)
+    except ValueError:
+        return _UNREADABLE
+    match answer:
+        case {"facts": dict(facts), "seconds": int() | float() as seconds} if 0 <= seconds < inf:
+            return Answer(facts=facts, seconds=seconds)
+        case {"fault": str(fault), "reason": str(reason)} if fault in FAULTS:
+            return FAULTS[fault](reason)
+        case {"reason": str(reason)}:
+            return reason
+        case _:
+            return _UNREADABLE

@@ -9,6 +9,7 @@ be left out.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import types
 import typing
@@ -80,6 +81,17 @@ def _encode_scalar(value: Any) -> str | int | None:
 def decode(kind: type[T], value: Any, where: str = "") -> T:
     """`value` (parsed JSON) as an instance of dataclass `kind`. Raises CodecError."""
     return typing.cast("T", _decode(kind, value, where))
+
+
+def read_untrusted(text: str | bytes) -> Any:
+    """The JSON value that a worker or a runner wrote, with `?` for half of a surrogate pair, which no report can hold.
+
+    Raises ValueError for what is no JSON.
+    """
+    try:
+        return json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def camel(name: str) -> str:

@@ -34,7 +34,7 @@ _FAR: Final = 1e8
 def judge_drift(budget: Budget, drift: Drift, rules: Rules) -> Finding:
     """The finding for the feature that drifted most."""
     if not drift.features:
-        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: no feature varies in either split")
+        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: no feature varies by more than a tenth of its values")
     worst = max(drift.features, key=_excess)
     figure = _figure(drift, alpha_of(rules))
     outcome = decide(figure, budget)

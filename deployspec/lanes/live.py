@@ -85,14 +85,14 @@ class LiveRunner:
         lines: list[str] = []
         said_before = len(self._said())
         try:
-            with self._ended_after(time_limit_s + GRACE_S) as watch:
+            with self._ended_after(time_limit_s + GRACE_S) as ended:
                 with suppress(BrokenPipeError):  # it has ended already: so will its answer
                     print(folder, file=self._process.stdin, flush=True)
                 for line in self._process.stdout:
                     lines.append(line)
                     if nonce in line:
                         return "".join(lines)
-                hung = not watch.is_alive() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
+                hung = ended.is_set() or self._process.wait() == _ENDED_BY_ITS_WATCHDOG
         finally:
             if log is not None:
                 with open(log, "ab", closefd=not isinstance(log, int)) as stream:
@@ -100,12 +100,21 @@ class LiveRunner:
         raise ProgramFailed(f"no answer within {time_limit_s} s" if hung else self._how_it_ended())
 
     @contextmanager
-    def _ended_after(self, seconds: float) -> Iterator[threading.Timer]:
-        """Inside, the runner has so many seconds; whatever breaks in, nothing goes on waiting for them."""
-        watch = threading.Timer(seconds, self._end)
+    def _ended_after(self, seconds: float) -> Iterator[threading.Event]:
+        """Inside, the runner has so many seconds, and the event is set before it is ended for want of more.
+
+        Whatever breaks in, nothing goes on waiting for them.
+        """
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            self._end()
+
+        watch = threading.Timer(seconds, end)
         watch.start()
         try:
-            yield watch
+            yield ended
         finally:
             watch.cancel()
 

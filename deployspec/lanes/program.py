@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+from deployspec.ir import codec
 
 if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass, Machine
@@ -77,13 +78,13 @@ def lines_of(output: str, nonce: str) -> list[dict[str, Any]]:
         raise ProgramFailed("the runner ended before its closing line")
     errors = [line["error"] for line in whole if "error" in line]
     if errors:
-        raise ProgramFailed(errors[0])
+        raise ProgramFailed(str(errors[0]))
     return whole[:-1]
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = codec.read_untrusted(text)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -53,7 +53,7 @@ _MOST_PSI: Final = 100
 """Half a sample in one bin and all of 10^12 in another give a stability index of 2 ln(2 x 10^12), which is 57."""
 
 _MOST_SPREAD: Final = 1000
-"""The variance of n figures that are not below 0 is less than n times the square of their mean: here n are the deals."""
+"""The variance of n figures, none below 0, is less than n times the square of their mean; n are the deals."""
 
 
 def is_sane(figure: Decimal) -> bool:

@@ -34,7 +34,8 @@ _ONE_EACH: Final = PERCENTILES | {
 }
 """What every process of a run gives, or none."""
 
-_HUGE: Final = Decimal(10) ** 18
+_HUGE: Final = Decimal(10) ** 17
+"""Of it, too, the sum of two is within what a report may hold."""
 _MOST: Final = 10**12
 """Samples of one table: beyond it, nobody counted."""
 
@@ -59,7 +60,20 @@ def _run(run: Run, at: str) -> Iterator[Fault]:
     for i, each in enumerate(run.agreement):
         if not each.hits <= each.n <= _MOST:
             yield f"{at}/agreement/{i}", f"{each.hits} of {each.n} cannot be: hits are among the n samples"
+    yield from _agreement(run, f"{at}/agreement")
     yield from _processes(run.processes, f"{at}/processes")
+
+
+def _agreement(run: Run, at: str) -> Iterator[Fault]:
+    """Where both models are right they agree; where one is, they do not."""
+    paired = {table.split: table.paired for table in run.quality if table.paired}
+    for i, each in enumerate(run.agreement):
+        pairs = paired.get(each.split, ())
+        n, both, neither = (sum(getattr(pair, of) for pair in pairs) for of in ("n", "both", "neither"))
+        if pairs and each.n != n:
+            yield f"{at}/{i}/n", f"it counts {each.n} samples, and the table of the {each.split} split {n}"
+        elif pairs and not both <= each.hits <= both + neither:
+            yield f"{at}/{i}/hits", f"{each.hits} cannot be: the paired outcomes allow {both} to {both + neither}"
 
 
 def _identity(run: Run, at: str) -> Iterator[Fault]:

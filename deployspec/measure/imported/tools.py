@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -72,17 +72,21 @@ def _some(found: Iterator[Process], file: Path) -> tuple[Process, ...]:
 def _litert(data: bytes, file: Path) -> Process:
     """Percentiles as the tool takes them; its first warm-up call is the first call."""
     try:
-        latency: dict[str, Any] = json.loads(data, parse_float=Decimal)["latency"]
-        return Process(
-            calls=latency["num_runs"],
-            p50_ms=Decimal(latency["median_ms"]),
-            p95_ms=Decimal(latency["p95_ms"]),
-            max_ms=Decimal(latency["max_ms"]),
-            load_ms=Decimal(latency["init_ms"]),
-            first_call_ms=Decimal(latency["warmup_first_ms"]) if latency["num_warmup_runs"] else None,
-        )
-    except (ValueError, TypeError, KeyError, InvalidOperation) as error:
+        latency: dict[str, Any] = json.loads(data, parse_float=str, parse_int=str, parse_constant=str)["latency"]
+        first = "warmup_first_ms" if latency["num_warmup_runs"] != "0" else None
+        names = ("median_ms", "p95_ms", "max_ms", "init_ms", *([first] if first else []))
+        times = {name: _time(str(latency[name]), "ms", file, f"/latency/{name}") for name in names}
+        calls = _count(str(latency["num_runs"]), file, "/latency/num_runs")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise EvidenceFault(file, [("/latency", f"not as litert-benchmark writes it: {error}")]) from None
+    return Process(
+        calls=calls,
+        p50_ms=times["median_ms"],
+        p95_ms=times["p95_ms"],
+        max_ms=times["max_ms"],
+        load_ms=times["init_ms"],
+        first_call_ms=times[first] if first else None,
+    )
 
 
 def _benchmark_model(text: str, file: Path) -> Iterator[Process]:
@@ -96,9 +100,9 @@ def _benchmark_model(text: str, file: Path) -> Iterator[Process]:
         start = summary.end()
         if statistics:
             count, pairs = statistics[-1]
-            told = dict(pair.split("=") for pair in pairs.split())
+            told = dict(pair.split("=", 1) for pair in pairs.split())
             yield Process(
-                calls=int(count),
+                calls=_count(count, file),
                 p50_ms=_from_us(told.get("median"), file),
                 p95_ms=_from_us(told.get("p95"), file),
                 max_ms=_from_us(told.get("max"), file),
@@ -108,30 +112,40 @@ def _benchmark_model(text: str, file: Path) -> Iterator[Process]:
 
 
 def _from_us(text: str | None, file: Path) -> Decimal | None:
-    return None if text is None else _time(text, "us", file, "")
+    return None if text is None else _time(text, "us", file)
 
 
 def _csv(text: str, file: Path) -> Iterator[Process]:
     """One row a call: a column of times whose name ends in its unit, and `process` where there are several."""
-    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    header = rows.fieldnames or ()
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    try:
+        header, rows = reader.fieldnames or (), list(reader)
+    except csv.Error as error:
+        raise EvidenceFault(file, [("", f"line {reader.line_num + 1}: {error}")]) from None
     columns = {name: found[1].lower() for name in header if (found := _TIME_COLUMN.fullmatch(name.strip()))}
     if len(columns) != 1:
         raise EvidenceFault(file, [("", "name the column of times with its unit, one column: latency_ms, us, ns or s")])
     ((column, unit),) = columns.items()
     calls: dict[str, list[Decimal]] = {}
     for number, row in enumerate(rows, 2):
-        calls.setdefault(row.get("process") or "", []).append(_time(row[column] or "", unit, file, f"line {number}: "))
+        calls.setdefault(row.get("process") or "", []).append(_time(row[column] or "", unit, file, line=number))
     for times in calls.values():
         yield Process(calls_ms=tuple(times))
 
 
-def _time(text: str, unit: str, file: Path, place: str) -> Decimal:
+def _count(text: str, file: Path, pointer: str = "") -> int:
+    if re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        return int(text)
+    raise EvidenceFault(file, [(pointer, f"{text[:40]!r} is no number of calls")])
+
+
+def _time(text: str, unit: str, file: Path, pointer: str = "", *, line: int | None = None) -> Decimal:
     """A time in ms, to the nanosecond."""
     try:
         value = Decimal(text.strip()) * _MS[unit]
         if value >= 0:
             return value.quantize(_GRID)
-    except InvalidOperation:
+    except ArithmeticError:
         pass
-    raise EvidenceFault(file, [("", f"{place}{text!r} is no time")])
+    place = f"line {line}: " if line else ""
+    raise EvidenceFault(file, [(pointer, f"{place}{text[:40]!r} is no time")])

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deployspec.build.messages import Answer, decode_answer, encode_answer, encode_error
 from deployspec.build.process import last_lines, worker_environment
+from deployspec.errors import DataFault
 from deployspec.ir.artifact import Done, Failed, StepResult
 from deployspec.ir.plan import Toolchain
 
@@ -104,6 +106,26 @@ def test_facts_that_are_no_json_fail_the_step(world: World) -> None:
     assert failure(world.build(world.step("nan", "not_json")), "nan").reason.startswith(
         "ValueError: Out of range float"
     )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"", b"\xff", b"[" * 100_000, b"[]", b"{}", b"3", b'{"facts": {}}', b'{"facts": [], "seconds": 1}',
+        b'{"facts": {}, "seconds": NaN}', b'{"facts": {}, "seconds": "1"}', b'{"fault": "DataFault"}', b'{"reason": 3}',
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_form_fails_the_step(message: bytes) -> None:
+    assert decode_answer(message) == "its worker answered with something else than what a step found"
+
+
+def test_what_is_no_text_is_made_text_where_it_comes_in() -> None:
+    """A file's name that is not UTF-8 holds halves of surrogate pairs, which no report can be written with."""
+    answer = Answer(facts={"remarks": ["caf\udce9 \U0001f600"]}, seconds=1)
+    assert decode_answer(encode_answer(answer)) == Answer(facts={"remarks": ["caf? \U0001f600"]}, seconds=1)
+    assert decode_answer(encode_error(ValueError(), "no 'caf\udce9'")) == "no 'caf?'"
+    fault = decode_answer(encode_error(DataFault("no 'caf\udce9'"), ""))
+    assert (type(fault), str(fault)) == (DataFault, "no 'caf?'")
 
 
 def test_a_memory_limit_holds(world: World) -> None:

@@ -234,6 +234,23 @@ def test_the_same_figure_from_two_files_is_refused(here: Path, capsys: pytest.Ca
     assert "hand in one of them, as choosing the better is no test" in capsys.readouterr().err
 
 
+def test_figures_of_two_files_that_do_not_fit_together_are_no_report(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = {"both": 5, "broken": 0, "repaired": 0, "neither": 0}
+    matrix = [[5, 0], [0, 5]]
+    table = {"labels": ["a", "b"], "confusion": matrix, "referenceConfusion": matrix, "paired": [pair, pair]}
+    (here / "spec.toml").write_text(SPEC + '\n[evidence]\naccept = "claimed"\n')
+    (here / "table.json").write_bytes(as_bytes(document(run(quality=[table], **FAST))))
+    (here / "agreement.json").write_bytes(as_bytes(document(run(agreement=[{"hits": 90, "n": 90}]))))
+    arguments = ("--evidence", "table.json", "--target", "phone")
+    assert judge(*arguments) == 0
+    assert predicate(here)["findings"][-1].endswith("who always answers 'a' is right 50.0 % of the time")
+    assert judge(*arguments, "--evidence", "agreement.json", "--out", "other") == 2
+    assert "the agreement of target 'phone' on 'test' is not that of its confusion" in capsys.readouterr().err
+    assert not (here / "other").exists()
+
+
 def test_a_file_that_is_not_there_is_said_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert judge("--evidence", "nowhere.json") == 2
     assert "cannot read the evidence 'nowhere.json'" in capsys.readouterr().err

@@ -70,6 +70,35 @@ def test_an_index_below_chance_proves_no_more_than_chance() -> None:
     assert judged(of("0.001")).estimate == 0
 
 
+@pytest.mark.parametrize(("mean", "variance"), [("0", "0"), ("0.09", "0"), ("0.09", "1e-50"), ("1e-300", "0")])
+def test_where_chance_does_not_vary_the_excess_is_exact(mean: str, variance: str) -> None:
+    steady = replace(FEATURE, null_mean=Decimal(mean), null_variance=Decimal(variance))
+    found = judged(steady)
+    assert found.lower is not None
+    assert found.upper is not None
+    assert found.estimate == pytest.approx(Decimal("0.5") - Decimal(mean))
+    assert found.upper - found.lower <= Decimal("0.000001"), "no more than the grid"
+    assert found.verdict == "fail"
+
+
+def test_many_values_a_sample_leave_chance_next_to_nothing() -> None:
+    """Ten thousand images: far beyond what is like chance, the bounds go on where scipy's inverse ends."""
+    near, far = (
+        judged(replace(FEATURE, null_mean=Decimal(scale) * 9, null_variance=Decimal(scale) ** 2 * 18))
+        for scale in ("0.0000000051", "0.0000000049")
+    )
+    assert near.verdict == far.verdict == "fail"
+    for found in (near, far):
+        assert found.lower is not None
+        assert found.upper is not None
+        assert float(found.upper - found.lower) == pytest.approx(4 * 1.645 * (0.5 * 5e-9) ** 0.5, rel=0.02)
+
+
+def test_a_confidence_next_to_certainty_has_a_bound() -> None:
+    found = judged(of("0.5"), confidence="0.99999999999999999999")
+    assert found.lower == 0
+
+
 def test_as_a_point_the_estimate_is_compared() -> None:
     assert judged(of("0.28"), confidence=None).verdict == "pass"
     assert judged(of("0.30"), confidence=None).verdict == "fail"

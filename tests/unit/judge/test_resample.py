@@ -45,6 +45,12 @@ def test_the_stream_is_pinned_to_the_digit() -> None:
     assert (figure.lower, figure.upper) == (Decimal("0.859521"), Decimal("0.946387"))
 
 
+def test_the_cells_of_a_matrix_are_drawn_in_blocks_and_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = MacroF1(MATRIX).drawn(0)
+    monkeypatch.setattr("deployspec.judge.resample._BLOCK", 3)
+    assert np.allclose(MacroF1(MATRIX).drawn(0), whole, rtol=1e-12)
+
+
 def test_bounds_are_the_quantiles_of_numpys_own_dirichlet_draws() -> None:
     prior = np.full((3, 3), 0.25) + 0.25 * np.eye(3)
     drawn = np.random.default_rng(1).dirichlet((np.array(MATRIX) + prior).ravel(), 200_000).reshape(-1, 3, 3)

@@ -71,6 +71,17 @@ def test_a_runtime_that_cannot_be_imported_tells_why(tmp_path: Path) -> None:
     live.close()
 
 
+def test_a_runner_that_was_ended_for_want_of_time_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployspec.lanes.live.GRACE_S", 0.2)
+    live = runner(tmp_path, "import signal\nprint('{\"ready\": 1}', flush=True)\ninput()\nsignal.pause()\n")
+    live.wait(30)
+    with pytest.raises(ProgramFailed, match=r"^no answer within 0 s$"):
+        live.do(tmp_path, "n1", 0)
+    live.close()
+
+
 def test_an_import_that_hangs_is_ended(tmp_path: Path) -> None:
     live = runner(tmp_path, "import signal\nsignal.pause()\n")
     with pytest.raises(ProgramFailed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from deployspec.ir.plan import Plan
 from deployspec.ir.spec import Input, Model
 from deployspec.measure.hygiene import drift
 from deployspec.measure.hygiene.figures import drift_of, measure_hygiene
+from deployspec.report.possible import is_possible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +124,34 @@ def test_values_with_few_levels_and_features_that_never_vary(tmp_path: Path) -> 
     assert found.names == ["x[0]", "x[2]"]
     assert found.judged().verdict == "fail"
     never = Compared(tmp_path / "never", np.ones((20, 2)), np.ones((10, 2)))
-    assert verdict(ASKED, [never.measured]).reason == "drift psi: no feature varies in either split"
+    assert verdict(ASKED, [never.measured]).reason == "drift psi: no feature varies by more than a tenth of its values"
+
+
+def test_many_values_of_a_sample_leave_little_to_chance_and_it_is_told_to_the_digit(tmp_path: Path) -> None:
+    found = Compared(tmp_path, normal(120, 1, 100, 100), normal(100, 1, 100, 100, seed=1))
+    (feature,) = found.drift.features
+    assert 0 < feature.null_variance < Decimal("5e-10")
+    assert is_possible(found.drift)
+    assert found.judged().verdict == "pass"
+
+
+def test_of_one_value_nearly_always_no_index_tells_and_the_distance_still_does(tmp_path: Path) -> None:
+    test, field = normal(1000, 2), normal(1000, 2, seed=1)
+    test[:, 1], field[:, 1] = np.arange(1000) < 5, np.arange(1000) < 95
+    found = Compared(tmp_path, test, field)
+    assert found.names == ["x[0]"]
+    assert found.judged().verdict == "pass"
+    assert any(each.startswith("the inputs differ") and "in x[1] (" in each for each in found.facts["remarks"])
+    assert found.facts["remarks"][-1] == (
+        "nine tenths or more of the values are the same in x[1]: drift_psi cannot tell of a drift there"
+    )
+
+
+def test_samples_of_the_same_values_in_another_order_differ_by_nothing(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).permuted(np.tile(np.arange(40.0), (90, 1)), axis=1).reshape(90, 1, 40)
+    found = Compared(tmp_path, rows[:50], rows[50:])
+    assert is_possible(found.drift)
+    assert found.judged().verdict == "pass"
 
 
 def test_of_large_splits_evenly_spaced_samples_are_taken(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ def table(**changes: Any) -> dict[str, Any]:
     return {"quality": [{"labels": ["a", "b"], "confusion": CONFUSION, **changes}]}
 
 
+JOINT = table(referenceConfusion=REFERENCE, paired=PAIRED)
+
+
 def faults(data: bytes) -> tuple[tuple[str, str], ...]:
     with pytest.raises(EvidenceFault) as caught:
         read_document(data, FILE)
@@ -99,6 +102,14 @@ def test_what_is_no_document_is_refused_at_its_place(data: bytes, pointer: str, 
         (table(confusion=[[10**12, 1], [0, 0]]), "/quality/0/confusion", "so many samples nobody counted"),
         ({"outcomes": [PAIRED[0] | {"neither": 10**12}]}, "/outcomes/0", "so many samples nobody counted"),
         ({"agreement": [{"hits": 1, "n": 2 * 10**12}]}, "/agreement/0", "cannot be"),
+        (
+            JOINT | {"agreement": [{"hits": 8, "n": 11}]},
+            "/agreement/0/n",
+            "11 samples, and the table of the test split 10",
+        ),
+        (JOINT | {"agreement": [{"hits": 6, "n": 10}]}, "/agreement/0/hits", "the paired outcomes allow 7 to 9"),
+        (JOINT | {"agreement": [{"hits": 10, "n": 10}]}, "/agreement/0/hits", "the paired outcomes allow 7 to 9"),
+        (timed("9" * 18), "/processes/0/p95Ms", "cannot have been measured"),
         (table(n=11), "/quality/0/n", "says 11 samples, and the confusion matrix holds 10"),
         (table(top5=6), "/quality/0/top5", "6 of 10 cannot be, where 7 were right at once"),
         (table(top5=11), "/quality/0/top5", "11 of 10 cannot be"),
@@ -150,13 +161,13 @@ def test_figures_become_what_budgets_are_measured_from() -> None:
         {
             "sizeBytes": 50,
             "referenceBytes": 200,
-            "agreement": [{"hits": 4, "n": 5}],
+            "agreement": [{"hits": 8, "n": 10}],
             **table(referenceConfusion=REFERENCE, paired=PAIRED),
         }
     )
     assert found["size"] == (Count(value=Decimal(50)), EvidenceClass.STATIC)
     assert found["size_reduction"] == (Reduction(before=Decimal(200), after=Decimal(50)), EvidenceClass.STATIC)
-    assert found["agreement"] == (Share(hits=4, n=5), EvidenceClass.DEVICE)
+    assert found["agreement"] == (Share(hits=8, n=10), EvidenceClass.DEVICE)
     quality, evidence = found["quality"]
     assert isinstance(quality, Classified)
     assert (quality.n, quality.paired[0].broken, quality.rejected, evidence) == (10, 1, (), EvidenceClass.DEVICE)

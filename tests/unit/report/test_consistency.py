@@ -14,10 +14,12 @@ from deployspec.ir.evidence import (
     Aggregate,
     Check,
     Churn,
+    Classified,
     Count,
     Drift,
     EvidenceClass,
     FeatureDrift,
+    Joint,
     Multilabel,
     PairedOutcomes,
     Processes,
@@ -88,6 +90,12 @@ MOVED = FeatureDrift(
     ks=Decimal("0.1"),
     ks_p=Decimal(1),
 )
+
+
+def filled(classes: int, each: int = 1) -> Classified:
+    """Both matrices with the same count in every cell."""
+    matrix = ((each,) * classes,) * classes
+    return Classified(labels=tuple(map(str, range(classes))), confusion=matrix, reference_confusion=matrix, paired=())
 
 
 def with_drift(*features: FeatureDrift, test: int = 360, name: str = "drift_psi") -> Report:
@@ -216,7 +224,15 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_drift(MOVED, test=0), "impossible"),
         (with_drift(replace(MOVED, psi=Decimal("-0.1"))), "impossible"),
         (with_drift(replace(MOVED, null_mean=Decimal(1))), "impossible"),
-        (with_drift(replace(MOVED, null_variance=Decimal(0))), "impossible"),
+        (with_drift(replace(MOVED, null_variance=Decimal(41))), "impossible"),
+        (with_drift(replace(MOVED, null_mean=Decimal(0))), "impossible"),
+        (with_drift(replace(MOVED, psi=Decimal(100))), "impossible"),
+        (with_drift(MOVED, test=10**12 + 1), "impossible"),
+        (with_statistic(Reduction(before=Decimal("1E-59"), after=Decimal("0.5"))), "impossible"),
+        (with_statistic(Share(hits=0, n=10**12 + 1)), "impossible"),
+        (with_statistic(Joint(outcomes=replace(PAIR, both=10**12 + 1)), "quality"), "impossible"),
+        (with_statistic(filled(501), "quality"), "impossible"),
+        (with_statistic(filled(2001, each=0), "quality"), "impossible"),
         (with_drift(replace(MOVED, ks=Decimal("1.1"))), "impossible"),
         (with_drift(replace(MOVED, ks_p=Decimal(0))), "impossible"),
         (with_statistic(Share(hits=5, n=4)), "impossible"),

@@ -221,6 +221,13 @@ def test_only_the_closing_line_with_its_nonce_closes_a_run(output: str) -> None:
         lines_of(output, "n")
 
 
+def test_what_a_runner_says_can_be_written_again() -> None:
+    closing = '{"done": true, "nonce": "n"}\n'
+    assert lines_of('{"runtime": "r\\udce9"}\n' + closing, "n") == [{"runtime": "r?"}]
+    with pytest.raises(ProgramFailed, match=r"^no caf\?$"):
+        lines_of('{"error": "no caf\\udce9"}\n' + closing, "n")
+
+
 @given(
     arrays.arrays(
         dtype=st.sampled_from(["<f4", "<i8", "|u1", "|b1"]), shape=arrays.array_shapes(min_dims=1, max_dims=4)
