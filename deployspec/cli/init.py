@@ -300,5 +300,6 @@ format = "torchscript"
 
 [targets.phone]
 format = "tflite"
+# device = "pixel-8"   # without one, latency and memory are those of the machine that checks
 {quantize}passes = [{{ pass = "quantize", scheme = "int8" }}]  # needs the calibration split
 """
