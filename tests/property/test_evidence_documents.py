@@ -38,7 +38,7 @@ SOUND = document(
         referenceBytes=200,
         quality=[TABLE],
         outcomes=[{**PAIRED[0], "split": "field"}],
-        agreement=[{"hits": 4, "n": 5}],
+        agreement=[{"hits": 9, "n": 10}],
         processes=[{**PROCESS, "energyMj": "0.1", "memoryPeakBytes": 9, "quartersMs": ["1", "2"]}] * 6,
     )
 )
