@@ -64,10 +64,13 @@ class Policy:
                 raise ValueError(f"{secret} cannot be hidden from who may write to the folder that it lies in")
 
     def command(self, program: Sequence[str]) -> list[str]:
-        """The command line that runs `program` under this policy, as far as the system can."""
+        """The command line that runs `program` under this policy, as far as the system can.
+
+        From then on no other process of ours may look into this one, where a passphrase may be.
+        """
         if not available():
             return list(program)
-        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)  # what we start may not look into us
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
         said = {"writes": list(map(str, self.writes)), "hidden": list(map(str, self.hidden))}
         return [sys.executable, "-I", "-S", __file__, json.dumps(said), *program]
 

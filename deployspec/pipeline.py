@@ -5,6 +5,7 @@ Each stage is one verb. What depends on the machine (clock, lane, store, key) en
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -15,11 +16,12 @@ from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
 from deployspec.ir.artifact import Done
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane, this_machine
+from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
 from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
 from deployspec.report.compose import Findings, built_targets, compose, failures_of, judged_targets
 from deployspec.report.consistency import contradictions
-from deployspec.report.files import write_report
+from deployspec.report.files import set_aside, write_report
 from deployspec.report.provenance import told
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
@@ -27,10 +29,11 @@ from deployspec.sources.identity import origins
 from deployspec.trust import dsse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from deployspec.build import Store
+    from deployspec.handed_in import Handed
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan, Step
@@ -50,36 +53,32 @@ class Watch(Progress, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a user asks of a check, beyond the spec. `targets` narrows it; without a `key` the report is unsigned."""
+class Hearing:
+    """What a user asks to be judged, beyond the spec. `targets` narrows it; without a `key` the report is unsigned."""
 
-    store: Store
     out: Path
     targets: tuple[str, ...] = ()
     key: Signer | None = None
-    reuse_latency_s: int | None = None
-    jobs: int = 2
-    memory_limit_bytes: int | None = None
-    """For each step; None leaves it the machine's memory."""
     strict: bool = False
     evidence: tuple[Path, ...] = ()
     """Files of measurements made elsewhere."""
     trust: TrustPolicy | None = None
     """Says whose signature makes such a file more than a claim."""
-    hidden: tuple[Path, ...] = ()
-    """Files that nothing which opens a model may read: the signing key."""
+    kept: Callable[[Path], None] = lambda _: None
+    """Told where an earlier report that is signed has been put."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hearing:
-    """What a user asks to be judged without building: files of evidence, and whose signature makes one count."""
+class Request(Hearing):
+    """What a user asks of a check: also to build and to measure."""
 
-    evidence: tuple[Path, ...]
-    out: Path
-    trust: TrustPolicy | None = None
-    targets: tuple[str, ...] = ()
-    key: Signer | None = None
-    strict: bool = False
+    store: Store
+    reuse_latency_s: int | None = None
+    jobs: int = 2
+    memory_limit_bytes: int | None = None
+    """For each step; None leaves it the machine's memory."""
+    hidden: tuple[Path, ...] = ()
+    """Files that nothing which opens a model may read: the signing key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +97,8 @@ class Checked:
 
 
 def check(path: Path, request: Request, watch: Watch) -> Checked:
-    """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on.
-
-    An earlier report in `request.out` is replaced, unless it was set aside before.
-    """
+    """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
+    _make_way(request)
     spec, plan = read(path, request.targets)
     handed = read_evidence(request.evidence, spec, request.trust, datetime.now(UTC))
     refuse_missing_extras(spec, plan)
@@ -124,10 +121,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
             measurements=measurements,
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=not any(unbuilt)),
-            remarks=remarks(spec, plan, results, measurements)
-            + told(((each.record, each.signed_as) for each in handed), spec)
-            + baseline_findings(measurements, {target.name: target.rules for target in spec.targets})
-            + waiver_findings(spec.waivers, verdicts, now),
+            remarks=remarks(spec, plan, results, measurements) + _findings(spec, handed, measurements, verdicts, now),
             machine=this_machine(),
             checked_at=now,
             imports=imports,
@@ -140,10 +134,8 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
 
 
 def judge_evidence(path: Path, request: Hearing) -> Checked:
-    """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError.
-
-    An earlier report in `request.out` is replaced, unless it was set aside before.
-    """
+    """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError."""
+    _make_way(request)
     spec, now = read_spec(path, request.targets), datetime.now(UTC)
     handed = read_evidence(request.evidence, spec, request.trust, now)
     imports = tuple(each.record for each in handed)
@@ -156,15 +148,30 @@ def judge_evidence(path: Path, request: Hearing) -> Checked:
             measurements=measurements,
             verdicts=verdicts,
             result=conclude(verdicts, strict=request.strict, complete=all(each.artifact for each in targets)),
-            remarks=told(((each.record, each.signed_as) for each in handed), spec)
-            + baseline_findings(measurements, {target.name: target.rules for target in spec.targets})
-            + waiver_findings(spec.waivers, verdicts, now),
+            remarks=_findings(spec, handed, measurements, verdicts, now),
             machine=this_machine(),
             checked_at=now,
             imports=imports,
         )
     )
     return _signed(report, (), request)
+
+
+def _make_way(request: Hearing) -> None:
+    """Set an earlier report aside, before anything can fail that it would then be taken for the result of."""
+    if kept := set_aside(request.out):
+        request.kept(kept)
+
+
+def _findings(
+    spec: Spec, handed: Sequence[Handed], found: Sequence[Measurement], verdicts: Sequence[Verdict], now: datetime
+) -> tuple[str, ...]:
+    """What is told of every report, whoever measured."""
+    return (
+        *told(((each.record, each.signed_as) for each in handed), spec),
+        *baseline_findings(found, {target.name: target.rules for target in spec.targets}),
+        *waiver_findings(spec.waivers, verdicts, now),
+    )
 
 
 class _Ahead:
@@ -184,7 +191,8 @@ class _Ahead:
         self._watch.finished(step, result)
         if isinstance(result, Done) and step.id in self._evaluations:
             for runner in self._runners:
-                self._lane.prepare(runner)
+                with suppress(ProgramFailed):  # it will be told where the runner is wanted
+                    self._lane.prepare(runner)
 
 
 def _measure(
@@ -226,7 +234,7 @@ def _publish(report: Report, plan: Plan, results: dict[str, StepResult], request
     return _signed(report, artifacts, request)
 
 
-def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Request | Hearing) -> Checked:
+def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Hearing) -> Checked:
     """Raises DeploySpecError for one that would not be believed, such as one of evidence that does not fit together."""
     problems = contradictions(report)
     if problems:

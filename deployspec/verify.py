@@ -10,9 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from enum import StrEnum
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from deployspec import digests
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from deployspec.ir.report import Digest, Report, TargetReport
-    from deployspec.ir.verdict import Verdict
     from deployspec.report.statement import Statement
     from deployspec.trust.keys import VerifyingKey
     from deployspec.trust.policy import TrustPolicy
@@ -298,61 +295,13 @@ def _evidence(found: Statement, demands: Demands) -> Finding:  # 9
 
 def _verdicts(found: Statement, _: Demands) -> Finding:  # 10
     """Every verdict must follow from the recorded statistics, and the result from the verdicts."""
-    from deployspec.judge import conclude  # and with it numpy and scipy's special functions
+    from deployspec.rederive import doubts  # and with it numpy and scipy's special functions
 
     report = found.report
-    try:
-        derived = _derive(report)
-    except (ArithmeticError, MemoryError) as error:
-        raise TrustError(f"no verdict can be derived from its statistics: {type(error).__name__}") from None
-    names = [(each.target, each.budget) for each in report.verdicts]
-    if names != [(each.target, each.budget) for each in derived]:
-        raise TrustError("the verdicts are not one for each budget of each target, in order")
-    wrong = [each for each, right in zip(report.verdicts, derived, strict=True) if not _agree(each, right)]
-    if wrong:
-        told = ", ".join(f"{each.target} {each.budget} ({each.verdict.value})" for each in wrong[:5])
-        raise TrustError(f"these do not follow from the recorded statistics: {told}")
-    complete = all(target.artifact for target in report.targets)
-    # A check may count a warning as a failure.
-    results = [conclude(derived, strict=strict, complete=complete) for strict in (False, True)]
-    if report.result not in results:
-        raise TrustError(f"the report concludes '{report.result.value}', its verdicts say '{results[0].value}'")
-    return State.OK, f"{counted(len(derived), 'verdict')} derived again, each the same; result '{report.result.value}'"
-
-
-def _derive(report: Report) -> tuple[Verdict, ...]:
-    """Every verdict anew, as of the moment of the check."""
-    from deployspec.judge import judge
-
-    moment = _time(report.checked_at)
-    return tuple(
-        chain.from_iterable(
-            judge(target.name, target.budgets, report.measurements, target.rules, report.waivers, moment)
-            for target in report.targets
-        )
-    )
-
-
-def _agree(recorded: Verdict, derived: Verdict) -> bool:
-    """Whether two verdicts say the same; the wording of the reason may differ between versions."""
-    same_figures = replace(
-        recorded, estimate=derived.estimate, lower=derived.lower, upper=derived.upper, reason=derived.reason
-    )
-    return (
-        same_figures == derived
-        and _near(recorded.estimate, derived.estimate)
-        and _near(recorded.lower, derived.lower)
-        and _near(recorded.upper, derived.upper)
-    )
-
-
-def _near(recorded: Decimal | None, derived: Decimal | None) -> bool:
-    """Equal up to one unit in our last decimal, where another build's special functions may round otherwise."""
-    if recorded is None or derived is None:
-        return recorded is derived
-    exponent = derived.as_tuple().exponent
-    slack = Decimal(1).scaleb(exponent) if isinstance(exponent, int) and exponent < 0 else Decimal(0)
-    return abs(recorded - derived) <= slack
+    if doubt := next(doubts(report, _time(report.checked_at)), ""):
+        raise TrustError(doubt)
+    told = f"{counted(len(report.verdicts), 'verdict')} derived again, each the same"
+    return State.OK, f"{told}; result '{report.result.value}'"
 
 
 def _freshness(found: Statement, demands: Demands) -> Finding:  # 11

@@ -9,9 +9,16 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
-from deployspec.cli.output import make_way
+from deployspec.cli.options import (
+    format_option,
+    key_option,
+    say_judged,
+    say_kept,
+    strict_option,
+    targets_option,
+    trust_option,
+)
 from deployspec.cli.page import require_page, write_page
-from deployspec.cli.show import render
 from deployspec.cli.watch import watch
 from deployspec.units import QuantityError, parse_duration_s, parse_size_bytes
 
@@ -41,7 +48,7 @@ Examples:
 """
 )
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@targets_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -49,7 +56,7 @@ Examples:
     show_default=True,
     help="Folder for report.dsse.json and artifacts/.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM, or hsm:…) that signs the report.")
+@key_option
 @click.option(
     "--reuse-latency",
     "reuse_latency_s",
@@ -78,20 +85,9 @@ Examples:
     metavar="FILE",
     help="Measurements of these artifacts that were made elsewhere; may be repeated. The better evidence decides.",
 )
-@click.option(
-    "--trust",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A trust.toml. Evidence that a key of the role 'lab' signed counts as stated; all else is claimed.",
-)
-@click.option("--strict", is_flag=True, help="Count a warning as a failure.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the report to standard output; json is the statement's predicate.",
-)
+@trust_option
+@strict_option
+@format_option
 @click.option("--html", is_flag=True, help="Also write report.html, one page to read, to print and to send around.")
 def command(
     spec: Path,
@@ -115,16 +111,14 @@ def command(
     from deployspec.build import default_store
     from deployspec.pipeline import Request, check
     from deployspec.report.files import PAGE_NAME
-    from deployspec.report.summary import Standing
 
     if html:
         require_page()
-    signing = signing_key(key)
     request = Request(
         store=default_store(spec),
         out=out,
         targets=targets,
-        key=signing,
+        key=signing_key(key),
         reuse_latency_s=reuse_latency_s,
         jobs=jobs,
         memory_limit_bytes=memory_limit_bytes,
@@ -132,13 +126,11 @@ def command(
         hidden=(key.resolve(),) if key and key.exists() else (),  # hardware keeps its own
         evidence=evidence,
         trust=trust_policy(trust),
+        kept=say_kept,
     )
-    make_way(out)
     with watch(sys.stderr) as told:
         checked = check(spec, request, told)
-    standing = Standing(signers=checked.envelope.keyids, verified=True)
-    click.echo(render(checked.report, standing, form), nl=False)
-    click.echo(f"report: {checked.path}", err=form != "text")
+    standing = say_judged(checked, form)
     if html:
         page = out / PAGE_NAME
         write_page(checked.report, standing, page)

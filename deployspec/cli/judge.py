@@ -8,8 +8,15 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
-from deployspec.cli.output import make_way
-from deployspec.cli.show import render
+from deployspec.cli.options import (
+    format_option,
+    key_option,
+    say_judged,
+    say_kept,
+    strict_option,
+    targets_option,
+    trust_option,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -35,12 +42,8 @@ Exit codes, the first that applies:
     metavar="FILE",
     help="An evidence document, or the envelope in which a lab signed it; may be repeated.",
 )
-@click.option(
-    "--trust",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A trust.toml. What a key of the role 'lab' signed counts as stated; all else is claimed.",
-)
-@click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
+@trust_option
+@targets_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -48,16 +51,9 @@ Exit codes, the first that applies:
     show_default=True,
     help="Folder for report.dsse.json.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM, or hsm:…) that signs the report.")
-@click.option("--strict", is_flag=True, help="Count a warning as a failure.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write the report to standard output; json is the statement's predicate.",
-)
+@key_option
+@strict_option
+@format_option
 def command(
     spec: Path,
     evidence: tuple[Path, ...],
@@ -74,7 +70,6 @@ def command(
     accept = "claimed" in [evidence]. The report vouches for the artifacts that the evidence names, by their digests.
     """
     from deployspec.pipeline import Hearing, judge_evidence
-    from deployspec.report.summary import Standing
 
     hearing = Hearing(
         evidence=evidence,
@@ -83,10 +78,8 @@ def command(
         targets=targets,
         key=signing_key(key),
         strict=strict,
+        kept=say_kept,
     )
-    make_way(out)
     judged = judge_evidence(spec, hearing)
-    standing = Standing(signers=judged.envelope.keyids, verified=True)
-    click.echo(render(judged.report, standing, form), nl=False)
-    click.echo(f"report: {judged.path}", err=form != "text")
+    say_judged(judged, form)
     sys.exit(judged.exit_code)

@@ -6,17 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import click
-
 from deployspec.errors import UsageError
-
-
-def make_way(out: Path) -> None:
-    """Set an earlier report in the folder aside, and say where a signed one is kept. Raises UsageError, StoreError."""
-    from deployspec.report.files import set_aside
-
-    if kept := set_aside(out):
-        click.echo(f"the signed report that was there is kept as {kept}", err=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

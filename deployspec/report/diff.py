@@ -94,7 +94,7 @@ class PromisedTarget(Protocol):
     def device(self) -> str | None: ...  # noqa: D102
 
 
-class Promise(Protocol):
+class Promised(Protocol):
     """What a spec and a report tell alike."""
 
     @property
@@ -103,7 +103,7 @@ class Promise(Protocol):
     def waivers(self) -> tuple[Waiver, ...]: ...  # noqa: D102
 
 
-def diff_promises(old: Promise, new: Promise) -> tuple[Change, ...]:
+def diff_promises(old: Promised, new: Promised) -> tuple[Change, ...]:
     """Targets, budgets, rules of proof and waivers, of two specs, two reports, or one of each."""
     return tuple(_in_order([*_targets(old, new), *_waivers(old.waivers, new.waivers)]))
 
@@ -127,7 +127,7 @@ def _result(old: Report, new: Report) -> Iterator[Change]:
         yield Change(kind=Kind.RESULT, sense=sense, name="release", before=old.result.value, after=new.result.value)
 
 
-def _targets(old: Promise, new: Promise) -> Iterator[Change]:
+def _targets(old: Promised, new: Promised) -> Iterator[Change]:
     before, after = ({each.name: each for each in side.targets} for side in (old, new))
     for name in (name for name in before if name not in after):
         yield Change(kind=Kind.TARGET, sense=Sense.WORSE, name=name, before=before[name].format, after="")

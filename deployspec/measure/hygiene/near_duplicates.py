@@ -81,6 +81,9 @@ def dimension(distances: np.ndarray) -> float:
 def _told(
     split: str, near: np.ndarray, found: Neighbours, others: Sequence[str], lengths: Sequence[int]
 ) -> Iterator[str]:
+    if not found.exact:
+        among = f"{sum(lengths):,} samples of {', '.join(others)}"
+        yield f"searched in the cells around each sample of {split} only, as {among} are many: a copy may be missed"
     if not len(near):
         return
     starts = np.cumsum([0, *lengths])

@@ -25,38 +25,42 @@ _SAMPLES_PER_CELL: Final = 40
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of each sample its distances (n, k) to the k nearest others, ascending, and which of all is `closest` (n,)."""
+    """Of each sample its distances (n, k) to the k nearest others, ascending, and which of all is `closest` (n,).
+
+    Unless they are `exact`, only the cells around a sample were searched, and what lies in another was missed.
+    """
 
     distances: np.ndarray
     closest: np.ndarray
+    exact: bool
 
 
 def nearest(likeness: Likeness, folder: Path, others: Sequence[Path], *, inputs: int, k: int) -> Neighbours:
     """The k nearest neighbours of each sample of a prepared split among those of `others`, counted through in order."""
-    index = _index(likeness, others, inputs)
+    count = sum(len(np.load(other / "0.npy", mmap_mode="r")) for other in others)
+    exact = count <= MOST_EXACT
+    index = _exactly(likeness, others, inputs) if exact else _in_cells(likeness, others, inputs, count)
+    for other in others:
+        for block in blocks(other, inputs):
+            index.add(likeness.stored(block))
     parts = [_search(index, likeness, block, k) for block in blocks(folder, inputs)]
     distances, closest = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Neighbours(distances, closest)
+    return Neighbours(distances, closest, exact=exact)
 
 
-def _index(likeness: Likeness, others: Sequence[Path], inputs: int) -> Any:
-    """A faiss index of all samples of `others`."""
-    index = _empty(likeness, others, inputs)
-    for folder in others:
-        for block in blocks(folder, inputs):
-            index.add(likeness.stored(block))
-    return index
-
-
-def _empty(likeness: Likeness, others: Sequence[Path], inputs: int) -> Any:
-    """An index to add samples to: exact for few, for many of cells that some of them show."""
+def _exactly(likeness: Likeness, others: Sequence[Path], inputs: int) -> Any:
+    """An empty index that looks at every sample."""
     import faiss
 
-    n = sum(len(np.load(folder / "0.npy", mmap_mode="r")) for folder in others)
-    if n <= MOST_EXACT:
-        sample = [column[:1] for column in next(blocks(others[0], inputs))]
-        return faiss.IndexFlatL2(likeness.stored(sample).shape[1])
-    every = max(1, n // (_CELLS * _SAMPLES_PER_CELL))
+    sample = [column[:1] for column in next(blocks(others[0], inputs))]
+    return faiss.IndexFlatL2(likeness.stored(sample).shape[1])
+
+
+def _in_cells(likeness: Likeness, others: Sequence[Path], inputs: int, count: int) -> Any:
+    """An empty index of cells, which some of the samples show."""
+    import faiss
+
+    every = max(1, count // (_CELLS * _SAMPLES_PER_CELL))
     some = np.concatenate([likeness.stored(block) for folder in others for block in blocks(folder, inputs, every)])
     dimensions = some.shape[1]
     cells = min(_CELLS, len(some) // _SAMPLES_PER_CELL)

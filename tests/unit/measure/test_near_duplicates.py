@@ -143,6 +143,9 @@ def test_the_search_in_cells_finds_what_the_exact_one_finds(tmp_path: Path, monk
     monkeypatch.setattr(neighbours, "MOST_EXACT", 1000)
     monkeypatch.setattr(neighbours, "_CELLS", 64)
     in_cells = Searched(tmp_path / "cells", test, train=train)
+    assert not any("may be missed" in each for each in exact.facts["remarks"])
+    (told,) = (each for each in in_cells.facts["remarks"] if "may be missed" in each)
+    assert "4,000 samples of train" in told
     for found in (exact, in_cells):
         assert set(range(0, 4000, 40)) <= set(found.near)
         assert len(found.near) <= 100 + 12, "of 3,900 strangers about four may be taken for copies"
