@@ -22,6 +22,7 @@ STANDS_IN = """#!/bin/sh
 echo "$@" >> "$CALLS"
 if [ "$1" = check ]; then
   test -z "${KEY:-}" || exit 99
+  for word in "$@"; do case "$word" in *.pem) stat -c "mode %a" "$word" >> "$CALLS";; esac; done
   mkdir -p "$OUT" && cp "$RESULT" "$OUT/report.dsse.json"
   exit "$CODE"
 fi
@@ -92,6 +93,7 @@ def test_the_key_reaches_the_signer_as_a_file_that_is_gone_afterwards(tmp_path: 
     assert code == 0
     (path,) = re.findall(r"--key (\S+)", (tmp_path / "calls").read_text())
     assert not Path(path).parent.exists()
+    assert "mode 600\n" in (tmp_path / "calls").read_text()
 
 
 def test_a_regression_fails_a_job_whose_budgets_all_hold(tmp_path: Path) -> None:
