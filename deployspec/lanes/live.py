@@ -112,8 +112,9 @@ class LiveRunner:
             self._end()
 
         watch = threading.Timer(seconds, end)
-        watch.start()
+        watch.daemon = True
         try:
+            watch.start()  # here already, something may break in
             yield ended
         finally:
             watch.cancel()

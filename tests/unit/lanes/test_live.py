@@ -99,13 +99,35 @@ def test_a_wait_that_is_broken_into_waits_no_longer(tmp_path: Path) -> None:
     try:
         with pytest.raises(InterruptedError):
             live.wait(600)
-        left = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
-        for each in left:
-            each.join(5)
-        assert not [each for each in left if each.is_alive()]
+        assert not timers_left()
     finally:
         signal.signal(signal.SIGALRM, before)
         live.close()
+
+
+def test_a_wait_that_is_broken_into_as_it_begins_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Timer.start
+
+    def broken_into(timer: threading.Timer) -> None:
+        start(timer)
+        raise InterruptedError
+
+    monkeypatch.setattr(threading.Timer, "start", broken_into)
+    live = runner(tmp_path, "input()\n")
+    with pytest.raises(InterruptedError):
+        live.wait(600)
+    assert not timers_left()
+    live.close()
+
+
+def timers_left() -> list[threading.Thread]:
+    """Those that would keep the program from ending, a while from now."""
+    timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+    for each in timers:
+        each.join(5)
+    return [each for each in timers if each.is_alive()]
 
 
 def test_two_runners_files_of_one_name_are_never_mixed_up(telling: LiveRunner, tmp_path: Path) -> None:
