@@ -153,13 +153,30 @@ def formats() -> str:
         plugin = registry.load(Family.TARGETS, name)
         edges, runner = plugin().lowerings(), plugin().runner()
         sources = sorted({form for edge in edges for form in edge.takes} - {plugin.form})
-        taken = (f"`{edge.realises}`{' (calibrated)' if edge.needs else ''}" for edge in edges if edge.realises)
-        schemes = dict.fromkeys(taken)
+        schemes = [f"`{scheme}`{_in_brackets(*needs)}" for scheme, needs in _schemes(plugin).items()]
         made_of = ", ".join(f"`{each}`" for each in sources)
         options = ", ".join(f"`{each}`" for each in registry.options(Family.TARGETS, name))
         runtime = ", ".join(each for each in runner.toolchain.distributions if each != "safetensors") if runner else "-"
         rows.append((f"`{name}`", made_of, ", ".join(["float32", *schemes]), options or "none", runtime))
     return table(("format", "from", "schemes", "options", "measured in"), rows)
+
+
+def _schemes(plugin: Any) -> dict[str, tuple[str, str]]:
+    """By scheme what it needs: calibration, and an option's value where the default does not have it."""
+    hints = typing.get_type_hints(plugin)
+    choices = [(field.name, value) for field in dataclasses.fields(plugin) for value in typing.get_args(hints[field.name])]
+    ways = [("", plugin()), *((f'`{name} = "{value}"`', plugin(**{name: value})) for name, value in choices)]
+    found: dict[str, tuple[str, str]] = {}
+    for asked, made in ways:
+        for edge in made.lowerings():
+            if edge.realises:
+                found.setdefault(edge.realises, ("calibrated" if edge.needs else "", asked))
+    return found
+
+
+def _in_brackets(*notes: str) -> str:
+    said = ", ".join(filter(None, notes))
+    return f" ({said})" if said else ""
 
 
 def options() -> str:

@@ -1,8 +1,10 @@
 """From what timed processes tell to statistics: one value per process, and how far the machine may have raised it.
 
-Time that a process waited, wall time above its CPU time, can only have made calls longer. How it was spread over
-them is not known; so beside each time stands the least that it could have been, had all the waiting fallen where it
-counts most. A verdict must hold for both.
+Others on the machine can only have made calls longer. They made the process wait, wall time above its CPU time; how
+that was spread over its calls is not known. And they slowed it down: who shares a core, a cache or a clock costs time
+without a wait. No counter shows that, but the process's own quickest calls do. So beside each time stands the least
+that it could have been, had all the waiting fallen where it counts most, and at the speed of the quickest calls. A
+verdict must hold for both.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, NotMeasured, Processes
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, UNDISTURBED_PERCENT, NotMeasured, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,12 +34,22 @@ _NS_PER_MS: Final = 10**6
 def times(calls: int, processes: Sequence[Process]) -> dict[str, Processes]:
     """Every percentile that `calls` warm calls give, and the three figures of a start."""
     given = {name: percent for name, percent in PERCENTILES.items() if calls >= CALLS_FOR_PERCENTILE.get(name, 0)}
-    found = {
-        name: _times(calls, (percentile(each["calls_ns"], percent, waited_ns(each), waits(each)) for each in processes))
-        for name, percent in given.items()
-    }
+    found = {name: _times(calls, [_percentile(each, percent) for each in processes]) for name, percent in given.items()}
     starts = {"load": ("load_ns",), "first_call": ("first_call_ns",), "cold_start": ("load_ns", "first_call_ns")}
-    return found | {name: _times(calls, (_start(each, parts) for each in processes)) for name, parts in starts.items()}
+    return found | {name: _times(calls, [_start(each, parts) for each in processes]) for name, parts in starts.items()}
+
+
+def slowness(process: Process) -> float:
+    """How much longer its median call took than those that nothing disturbed, the warm-up's among them; at least 1."""
+    calls = process["calls_ns"]
+    median, _ = percentile(calls, 50, 0)
+    quickest, _ = percentile([*process["warmup_ns"], *calls], UNDISTURBED_PERCENT, 0)
+    return max(1.0, median / quickest)
+
+
+def _percentile(process: Process, percent: int) -> tuple[float, float]:
+    taken, least = percentile(process["calls_ns"], percent, waited_ns(process), waits(process))
+    return taken, least / slowness(process)
 
 
 def percentile(
@@ -76,11 +88,19 @@ def memory(processes: Sequence[Process]) -> Processes | NotMeasured:
     return Processes(values=tuple(map(Decimal, peaks)), calls=1)
 
 
-def reductions(processes: Sequence[Process], calls: int) -> Processes:
-    """1 - the median of a process's paired ratios, of `calls` blocks each."""
+def reductions(processes: Sequence[Process]) -> Processes:
+    """1 - the time that each process's undisturbed blocks of the artifact took over that of its baseline's.
+
+    Machines have more than one speed: others share their caches and cores. The median block is of whichever speed was
+    the more frequent, and the ratio is not the same at each; that of the quickest `UNDISTURBED_PERCENT` repeats.
+    """
     blocks = [np.asarray(each["blocks_ns"], np.float64) for each in processes]
-    values = tuple(decimal(1 - float(np.median(each[:, 0] / each[:, 1]))) for each in blocks)
-    return Processes(values=values, calls=calls, contended=tuple(map(_contended, processes)))
+    quickest = [np.percentile(each, UNDISTURBED_PERCENT, axis=0, method="inverted_cdf") for each in blocks]
+    return Processes(
+        values=tuple(decimal(1 - float(artifact / baseline)) for artifact, baseline in quickest),
+        calls=min(map(len, blocks)),
+        contended=tuple(map(_contended, processes)),
+    )
 
 
 def slowdowns(processes: Sequence[Process]) -> Processes:
@@ -100,7 +120,7 @@ def decimal(value: float) -> Decimal:
 
 def _start(process: Process, parts: Sequence[str]) -> tuple[float, float]:
     took = sum(process[part] for part in parts)
-    return took, max(0.0, took - waited_ns(process["start"]))
+    return took, max(0.0, took - waited_ns(process["start"])) / slowness(process)
 
 
 def _times(calls: int, pairs: Iterable[tuple[float, float]]) -> Processes:

@@ -37,17 +37,14 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
     run(arrays)
     first = time.perf_counter_ns()
     start = starting.facts()
-    warm_up(task, run, arrays)
+    warmup = warm_up(task, run, arrays)
     disturbance = Disturbance()
-    calls = []
-    for _ in range(task["calls"]):
-        before = time.perf_counter_ns()
-        run(arrays)
-        calls.append(time.perf_counter_ns() - before)
+    calls = [_timed(run, arrays) for _ in range(task["calls"])]
     return {
         "load_ns": loaded - begun,
         "first_call_ns": first - loaded,
         "start": start,
+        "warmup_ns": warmup,
         "calls_ns": calls,
         "memory_peak_bytes": _peak_above(resident),
     } | disturbance.facts()
@@ -56,8 +53,8 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
 def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
     """Calls of artifact and baseline interleaved, ABBA and BAAB in turn; the time of each, per block of two.
 
-    What is loaded first, and what is called after a pause, is a little slower: each is so in every other process, or
-    every other block.
+    At least `task["calls"]` blocks, and at least `task["seconds"]` long. What is loaded first, and what is called after
+    a pause, is a little slower: each is so in every other process, or every other block.
     """
     _pin()
     sides = (("artifact", "options"), ("baseline", "baseline_options"))
@@ -68,13 +65,12 @@ def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: lis
         pair[which] = load(job[artifact], job[options])
         warm_up(task, pair[which], arrays)
     disturbance = Disturbance()
-    blocks = []
-    for block in range(task["calls"]):
+    blocks: list[list[int]] = []
+    end = time.perf_counter() + task["seconds"]
+    while len(blocks) < task["calls"] or time.perf_counter() < end:
         spent = [0, 0]
-        for which in _TURNS[block % 2]:
-            start = time.perf_counter_ns()
-            pair[which](arrays)
-            spent[which] += time.perf_counter_ns() - start
+        for which in _TURNS[len(blocks) % 2]:
+            spent[which] += _timed(pair[which], arrays)
         blocks.append(spent)
     return {"blocks_ns": blocks} | disturbance.facts()
 
@@ -103,13 +99,19 @@ def _quarter(run: Run, arrays: list[np.ndarray], seconds: float) -> dict[str, An
 TASKS: dict[str, Timed] = {"time": time_calls, "ratio": time_pair, "sustain": sustain}
 
 
-def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> None:
-    """At least `task["warmup_calls"]` calls, and at least `task["warmup_s"]` long."""
+def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> list[int]:
+    """At least `task["warmup_calls"]` calls, and at least `task["warmup_s"]` long; the time of each."""
     end = time.perf_counter() + task["warmup_s"]
-    done = 0
-    while done < task["warmup_calls"] or time.perf_counter() < end:
-        run(arrays)
-        done += 1
+    calls: list[int] = []
+    while len(calls) < task["warmup_calls"] or time.perf_counter() < end:
+        calls.append(_timed(run, arrays))
+    return calls
+
+
+def _timed(run: Run, arrays: list[np.ndarray]) -> int:
+    start = time.perf_counter_ns()
+    run(arrays)
+    return time.perf_counter_ns() - start
 
 
 class Disturbance:

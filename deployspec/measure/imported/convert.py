@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_EVEN, Decimal
 from operator import attrgetter
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import (
     CALLS_FOR_PERCENTILE,
+    UNDISTURBED_PERCENT,
     Classified,
     Count,
     EvidenceClass,
@@ -109,7 +109,7 @@ def _quantile(share: str, field: str) -> Callable[[Process], Decimal | None]:
 
     def of(process: Process) -> Decimal | None:
         if process.calls_ms:
-            return sorted(process.calls_ms)[math.ceil(Decimal(share) * len(process.calls_ms)) - 1]
+            return _nearest_rank(process.calls_ms, Decimal(share))
         given: Decimal | None = getattr(process, field)
         return given
 
@@ -132,9 +132,16 @@ def _slowdown(process: Process) -> Decimal | None:
 
 
 def _reduction(process: Process) -> Decimal | None:
-    """1 - the median of the ratios of its pairs."""
-    ratios = [artifact / baseline for artifact, baseline in process.pairs_ms]
-    return 1 - median(ratios) if ratios else None
+    """As of our own processes: `deployspec.measure.processes.reductions`."""
+    if not process.pairs_ms:
+        return None
+    share = Decimal(UNDISTURBED_PERCENT) / 100
+    artifact, baseline = (_nearest_rank(times, share) for times in zip(*process.pairs_ms, strict=True))
+    return 1 - artifact / baseline
+
+
+def _nearest_rank(times: Sequence[Decimal], share: Decimal) -> Decimal:
+    return sorted(times)[math.ceil(share * len(times)) - 1]
 
 
 _FIGURES: Final[dict[str, Callable[[Process], Decimal | None]]] = {

@@ -12,7 +12,7 @@ from bench_lane import line, ratio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployspec.measure.processes import percentile, reductions, slowdowns, times, waited_ns, waits
+from deployspec.measure.processes import percentile, reductions, slowdowns, slowness, times, waited_ns, waits
 
 calls_ns = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
 percents = st.sampled_from([1, 50, 90, 95, 99, 100])
@@ -78,12 +78,26 @@ def test_what_the_host_of_a_virtual_machine_took_may_lie_anywhere(stolen_s: floa
     assert found["latency.p50"].least == (0,)
 
 
+def test_a_machine_that_was_quicker_while_it_warmed_up_could_have_been_so_for_longer() -> None:
+    slowed = line(warmup_ns=[40_000_000] * 5000)  # 50 ms was the median call
+    found = times(100, [slowed, line()])
+    assert found["latency.p50"].values == (50, 50)
+    assert found["latency.p50"].least == (40, 50)
+    assert found["latency.p95"].least == (76, 95)
+    assert found["load"].least == (Decimal("5.6"), 7)
+    assert found["latency.p50"].contended == (True, False)
+
+
+def test_no_process_could_have_been_slower_than_it_was() -> None:
+    assert slowness(line(warmup_ns=[60_000_000] * 5000)) == 1
+
+
 def test_a_process_that_had_more_threads_than_one_never_waited_less_than_nothing() -> None:
     assert waited_ns(line(wall_s=1.0, cpu_s=1.9)) == 0
 
 
 def test_a_ratio_is_marked_when_a_tenth_of_its_run_was_waiting() -> None:
-    told = reductions([ratio((1, 2)), ratio((1, 2), cpu_s=0.91), ratio((1, 2), cpu_s=0.89)], 50)
+    told = reductions([ratio((1, 2)), ratio((1, 2), cpu_s=0.91), ratio((1, 2), cpu_s=0.89)])
     assert told.contended == (False, False, True)
     assert told.least == ()
 

@@ -178,16 +178,23 @@ def test_rows_of_a_sample_are_called_together(lane: HostLane, x: np.ndarray, tmp
 
 def test_the_same_artifact_on_both_sides_is_as_fast_as_itself(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     options = {"seconds": 0.002}
-    task = TIMING | {"task": "ratio", "calls": 20}
+    task = TIMING | {"task": "ratio", "calls": 20, "seconds": 0}
     job = program(tmp_path, task, options=options, baseline="model", baseline_options=options)
     blocks = np.array(lane.run(job)[1]["blocks_ns"])
     assert blocks.shape == (20, 2)
     assert np.median(blocks[:, 0] / blocks[:, 1]) == pytest.approx(1, abs=0.1)
 
 
+def test_blocks_that_take_no_time_go_on_for_as_long_as_is_asked(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    task = TIMING | {"task": "ratio", "calls": 1, "seconds": 0.2}
+    (_, told) = lane.run(program(tmp_path, task, baseline="model", baseline_options={}))
+    assert len(told["blocks_ns"]) > 100
+    assert told["wall_s"] >= 0.2
+
+
 def test_each_side_of_a_pair_comes_first_in_every_other_process(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     told = tmp_path / "order"
-    task = TIMING | {"task": "ratio", "calls": 2, "processes": 2, "warmup_calls": 1}
+    task = TIMING | {"task": "ratio", "calls": 2, "seconds": 0, "processes": 2, "warmup_calls": 1}
     sides = {side: {"tell": [str(told), name]} for side, name in (("options", "A"), ("baseline_options", "B"))}
     lane.run(program(tmp_path, task, baseline="model", **sides))
     assert told.read_text() == "ABABBABAAB" + "BAABBABAAB"
