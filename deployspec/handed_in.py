@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_bytes, sha256_path, size_bytes
 from deployspec.errors import EvidenceFault, TrustError
-from deployspec.ir.artifact import Done
 from deployspec.ir.device import MeasuredOn
 from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured
 from deployspec.ir.evidence_file import PAYLOAD_TYPE
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.artifact import Done
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.evidence_file import EvidenceFile, Run
-    from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec, Target
     from deployspec.trust.policy import TrustPolicy
 
@@ -150,18 +148,11 @@ def _key(figure: Measurement) -> tuple[str, str, str, EvidenceClass]:
     return figure.target, figure.name, figure.split, figure.evidence
 
 
-def artifacts(plan: Plan, results: Mapping[str, StepResult]) -> dict[str, Path]:
-    """Each target's artifact that was built and held its contract."""
-    whole = [route for route in plan.routes if all(isinstance(results[step], Done) for step in route.steps)]
-    made = {route.target: results[route.artifact] for route in whole}
-    return {target: done.artifact for target, done in made.items() if isinstance(done, Done)}
-
-
-def hold_against(handed: Sequence[Handed], built: Mapping[str, Path]) -> tuple[Handed, ...]:
+def hold_against(handed: Sequence[Handed], built: Mapping[str, Done]) -> tuple[Handed, ...]:
     """The runs of the targets that were built. Raises EvidenceFault for one that is of other bytes than these."""
     kept = tuple(each for each in handed if each.record.target in built)
     for each in kept:
-        _hold(each, built[each.record.target])
+        _hold(each, built[each.record.target].artifact)
     return kept
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from deployspec.build import Progress, build
 from deployspec.errors import DeploySpecError, ExitCode
-from deployspec.handed_in import artifacts, hold_against, merged, read_evidence
-from deployspec.ir.artifact import Done
+from deployspec.handed_in import hold_against, merged, read_evidence
+from deployspec.ir.artifact import Done, sound
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane, this_machine
 from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
 from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
-from deployspec.report.compose import Findings, built_targets, compose, failures_of, judged_targets
+from deployspec.report.compose import Findings, built_targets, compose, judged_targets
 from deployspec.report.consistency import contradictions
 from deployspec.report.files import set_aside, write_report
 from deployspec.report.provenance import told
@@ -108,19 +108,19 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     with HostLane(apart=True, hidden=request.hidden) as lane:
         progress = watch if request.reuse_latency_s else _Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
-        handed = hold_against(handed, artifacts(plan, results)) if handed else ()
+        made = {each.target: it for each in plan.routes if (it := sound(each.artifact, each.steps, results))}
+        handed = hold_against(handed, made)
         measurements = merged(tuple(_measure(spec, plan, results, lane, request, watch)), handed)
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
     imports = tuple(each.record for each in handed)
-    unbuilt = [failures_of(route, results) for route in plan.routes]
     report = compose(
         Findings(
             spec=spec,
             targets=built_targets(spec, plan, results),
             measurements=measurements,
             verdicts=verdicts,
-            result=conclude(verdicts, strict=request.strict, complete=not any(unbuilt)),
+            result=conclude(verdicts, strict=request.strict, complete=len(made) == len(plan.routes)),
             remarks=remarks(spec, plan, results, measurements) + _findings(spec, handed, measurements, verdicts, now),
             machine=this_machine(),
             checked_at=now,
@@ -130,7 +130,8 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
             results=results,
         )
     )
-    return _publish(report, plan, results, request)
+    artifacts = [(target, made[target.name].artifact) for target in report.targets if target.name in made]
+    return _signed(report, artifacts, request)
 
 
 def judge_evidence(path: Path, request: Hearing) -> Checked:
@@ -224,18 +225,11 @@ def _judge(spec: Spec, measurements: Sequence[Measurement], at: datetime) -> Ite
         yield from judge(target.name, target.budgets, measurements, target.rules, spec.waivers, at)
 
 
-def _publish(report: Report, plan: Plan, results: dict[str, StepResult], request: Request) -> Checked:
-    """Sign, then write the report and copies of the artifacts that it names."""
-    artifacts = []
-    for target, route in zip(report.targets, plan.routes, strict=True):
-        built = results[route.artifact]
-        if target.artifact is not None and isinstance(built, Done):
-            artifacts.append((target, built.artifact))
-    return _signed(report, artifacts, request)
-
-
 def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Hearing) -> Checked:
-    """Raises DeploySpecError for one that would not be believed, such as one of evidence that does not fit together."""
+    """Sign, then write the report and copies of the artifacts that it names.
+
+    Raises DeploySpecError for one that would not be believed, such as one of evidence that does not fit together.
+    """
     problems = contradictions(report)
     if problems:
         raise DeploySpecError(f"nobody would believe this report, as it contradicts itself: {'; '.join(problems[:5])}")

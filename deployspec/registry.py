@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import typing
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from deployspec.ir.plan import Form, Inspector, Lowering, Runner
 
 
@@ -49,6 +52,12 @@ class Pass(Protocol):
     """A change of the model. Its dataclass fields are the options of `[[targets.NAME.passes]]`."""
 
     name: ClassVar[str]
+    summary: ClassVar[str]
+    """What it does: text that follows its name."""
+
+    @classmethod
+    def ways(cls, schemes: Iterable[str]) -> tuple[Pass, ...]:
+        """One for each way of using it, where the formats take `schemes`; `deployspec targets` tells of them."""
 
     @property
     def tolerance(self) -> float | None:
@@ -121,6 +130,14 @@ def find(family: Family, name: str) -> type[Any] | None:
         return None
     module, _, attribute = known[name].partition(":")
     return cast("type[Any]", getattr(importlib.import_module(module), attribute))
+
+
+def ways(target: type[Any]) -> Iterator[tuple[str, Target]]:
+    """The format as it comes, under "", then once for each choice that an option offers, under `option = "choice"`."""
+    yield "", target()
+    for option, hint in typing.get_type_hints(target).items():
+        if typing.get_origin(hint) is typing.Literal:
+            yield from ((f'{option} = "{choice}"', target(**{option: choice})) for choice in typing.get_args(hint))
 
 
 def options(family: Family, name: str) -> tuple[str, ...]:

@@ -163,16 +163,11 @@ def formats() -> str:
 
 def _schemes(plugin: Any) -> dict[str, tuple[str, str]]:
     """By scheme what it needs: calibration, and an option's value where the default does not have it."""
-    hints = typing.get_type_hints(plugin)
-    named = {field.name: hints[field.name] for field in dataclasses.fields(plugin)}
-    chosen = {name: hint for name, hint in named.items() if typing.get_origin(hint) is typing.Literal}
-    choices = [(name, value) for name, hint in chosen.items() for value in typing.get_args(hint)]
-    ways = [("", plugin()), *((f'`{name} = "{value}"`', plugin(**{name: value})) for name, value in choices)]
     found: dict[str, tuple[str, str]] = {}
-    for asked, made in ways:
+    for asked, made in registry.ways(plugin):
         for edge in made.lowerings():
             if edge.realises:
-                found.setdefault(edge.realises, ("calibrated" if edge.needs else "", asked))
+                found.setdefault(edge.realises, ("calibrated" if edge.needs else "", f"`{asked}`" if asked else ""))
     return found
 
 

@@ -217,6 +217,23 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "result": "`built`, `cached` or `failed`",
             "seconds": "wall time when it was built",
             "reason": "why it failed",
+            "contract": "what the artifact was held to; null where the step holds none",
+        },
+    ),
+    "`steps[].contract`": (
+        report.Contract,
+        {
+            "tolerance": "the largest difference that was allowed, in units of the output's spread (maximum - minimum)",
+            "found": "one for each way that the contract's probe was run; empty where the step failed",
+        },
+    ),
+    "`steps[].contract.found[]`": (
+        report.Deviation,
+        {
+            "batch": "samples that were run together",
+            "difference": "the largest, from the answers of what made the artifact, in units of the output's spread",
+            "rms": "its root mean square, likewise",
+            "agreement": "the share of equal decisions; null where outputs are values",
         },
     ),
 }

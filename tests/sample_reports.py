@@ -26,7 +26,7 @@ from deployspec.ir.evidence import (
     Rules,
     Share,
 )
-from deployspec.ir.report import Digest, Report, StepRecord, TargetReport, write_time
+from deployspec.ir.report import Contract, Deviation, Digest, Report, StepRecord, TargetReport, write_time
 from deployspec.ir.verdict import Result, Waiver
 from deployspec.judge import conclude, judge
 from deployspec.report import statement
@@ -59,6 +59,14 @@ def budget(name: str, limit: str, good: str | None = None, label: str | None = N
         dimension=row.dimension,
     )
 
+
+HELD = Contract(
+    tolerance=Decimal("0.0001"),
+    found=(
+        Deviation(batch=1, difference=Decimal("0.0000031"), rms=Decimal("0.0000012"), agreement=Decimal(1)),
+        Deviation(batch=16, difference=Decimal("0.00000472"), rms=Decimal("0.0000013"), agreement=Decimal(1)),
+    ),
+)
 
 OPERATORS = (
     ("CONV_2D", 3),
@@ -128,7 +136,7 @@ def target_report(name: str, budgets: tuple[Budget, ...] = BUDGETS_OF_EACH) -> T
         format="torchscript" if name == "server" else "tflite",
         budgets=budgets,
         rules=RULES,
-        steps=("float",),
+        steps=("float", "float@test"),
         artifact=Digest(name=file, sha256=sha256_bytes(content)),
     )
 
@@ -158,7 +166,17 @@ def passing() -> Report:
             measurements=measurements("server", quality()) + measurements("android", quality()),
             verdicts=(),
             waivers=(),
-            steps=(StepRecord(id="float", takes=("model",), gives="torchscript", result="built", seconds="1.204"),),
+            steps=(
+                StepRecord(id="float", takes=("model",), gives="torchscript", result="built", seconds="1.204"),
+                StepRecord(
+                    id="float@test",
+                    takes=("float", "data.test"),
+                    gives="outputs",
+                    result="cached",
+                    seconds="0.310",
+                    contract=HELD,
+                ),
+            ),
             tools=(("deployspec", "0.1.0"), ("torch", "2.13.0")),
             machine=Machine(
                 system="Linux 6.1",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "init": "Write a commented spec for a model.",
-    "validate": "Check deployment specs and tell every fault at once, each with its place.",
+    "validate": "Check specs and policies, and tell every fault at once, each with its place.",
     "plan": "Show the steps of every target, and what the data can decide.",
     "check": "Build, measure and judge every target, and sign the report.",
     "judge": "Judge measurements that were made elsewhere, without building.",

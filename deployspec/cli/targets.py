@@ -1,19 +1,31 @@
-"""`deployspec targets`: the formats, what each takes, what is installed and what is missing."""
+"""`deployspec targets`: the formats and the passes, what each takes, what is installed and what is missing."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from deployspec import registry
 from deployspec.build import installed_versions, missing_distributions
+from deployspec.ir.plan import SOURCE_FORMS
 from deployspec.registry import Family
+from deployspec.routes import NoRoute, find_route
 
 if TYPE_CHECKING:
-    from deployspec.ir.plan import Toolchain
-    from deployspec.registry import Target
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from deployspec.ir.plan import Form, Toolchain
+    from deployspec.registry import Pass, Target
+
+_WIDTH: Final = 120
+"""Of the lines, where no terminal has its own."""
+
+_MARGIN: Final = 12
+"""Where text starts, after the word that tells what it is about."""
 
 
 @click.command(
@@ -25,38 +37,94 @@ Examples:
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
 def command(form: str) -> None:
-    """Tell the formats, what each takes, and what is installed.
+    """Tell the formats and the passes, what each takes, and what is installed.
 
     Imports no framework: versions come from the installed distributions' own records.
     """
-    plugins = [registry.load(Family.TARGETS, name) for name in registry.names(Family.TARGETS)]
-    schemes = {edge.realises for plugin in plugins for edge in plugin().lowerings() if edge.realises}
-    found = [describe(plugin, schemes) for plugin in plugins]
-    click.echo(json.dumps({"targets": found}, indent=2) if form == "json" else "\n\n".join(map(_block, found)))
+    targets = [registry.load(Family.TARGETS, name) for name in registry.names(Family.TARGETS)]
+    made = [way for plugin in targets for _, way in registry.ways(plugin)]
+    schemes = list(dict.fromkeys(edge.realises for way in made for edge in way.lowerings() if edge.realises))
+    formats = [describe(plugin, schemes) for plugin in targets]
+    passes = [
+        describe_pass(registry.load(Family.PASSES, name), schemes, targets) for name in registry.names(Family.PASSES)
+    ]
+    if form == "json":
+        click.echo(json.dumps({"targets": formats, "passes": passes}, indent=2))
+    else:
+        width = shutil.get_terminal_size((_WIDTH, 24)).columns
+        blocks = (*map(_target_lines, formats), *(_pass_lines(each, len(formats)) for each in passes))
+        click.echo("\n\n".join("\n".join(_wrapped(lines, width)) for lines in blocks))
 
 
-def describe(plugin: type[Any], schemes: set[str]) -> dict[str, Any]:
+def describe(plugin: type[Any], schemes: Collection[str]) -> dict[str, Any]:
     """One format: its schemes and the sources they start from, its options, its toolchains with versions.
 
     `schemes` are those that any format takes: of each that this one does not, without options, it says why.
     """
     target = plugin()
-    lowerings, toolchains = target.lowerings(), _toolchains(target)
+    lowerings = target.lowerings()
     taken = list(dict.fromkeys(edge.realises for edge in lowerings if edge.realises))
-    versions = {dist: version for each in toolchains for dist, version in installed_versions(each).items()}
-    missing = {each.extra: missing_distributions(each) for each in toolchains if missing_distributions(each)}
     return {
         "format": plugin.name,
         "from": sorted({form for edge in lowerings for form in edge.takes} - {target.form}),
         "schemes": taken,
         "calibrated": list(dict.fromkeys(edge.realises for edge in lowerings if edge.needs)),
-        "notTaken": {name: why for name, why in plugin.reasons.items() if name in schemes.difference(taken)},
+        "notTaken": {name: why for name, why in plugin.reasons.items() if name in set(schemes).difference(taken)},
         "options": list(registry.options(Family.TARGETS, plugin.name)),
-        "ready": not missing,
-        "versions": versions,
-        "missing": {extra: list(names) for extra, names in missing.items()},
+        **_installed(_toolchains(target)),
         "remark": plugin.remark,
     }
+
+
+def describe_pass(plugin: type[Pass], schemes: Collection[str], targets: Sequence[type[Any]]) -> dict[str, Any]:
+    """One pass: what it does, its options, and each way of using it with the formats that go with it.
+
+    A way's `options` are those that tell it from the others. A pass without steps of its own, such as a quantization,
+    needs what its formats need.
+    """
+    ways = plugin.ways(schemes)
+    names = registry.options(Family.PASSES, plugin.name)
+    telling = [name for name in names if len({getattr(way, name) for way in ways}) > 1]
+    return {
+        "pass": plugin.name,
+        "does": plugin.summary,
+        "options": list(names),
+        "ways": [{"options": {name: getattr(way, name) for name in telling}} | _goes(way, targets) for way in ways],
+        **_installed([edge.toolchain for way in ways for edge in way.lowerings()]),
+    }
+
+
+def _goes(way: Pass, targets: Sequence[type[Any]]) -> dict[str, Any]:
+    """The formats that some source leads to, and those from each form that the pass itself takes.
+
+    `asks` has the option of each format that goes with the pass only so.
+    """
+    formats = dict(_formats(way, targets, tuple(dict.fromkeys(SOURCE_FORMS.values()))))
+    takes = sorted({form for edge in way.lowerings() for form in edge.takes})
+    return {
+        "from": {form: list(dict(_formats(way, targets, (form,)))) for form in takes},
+        "formats": list(formats),
+        "asks": {name: asked for name, asked in formats.items() if asked},
+    }
+
+
+def _formats(way: Pass, targets: Iterable[type[Any]], sources: Sequence[Form]) -> Iterator[tuple[str, str]]:
+    """The formats that one of the sources leads to through the pass, each with the option that it takes for that."""
+    for plugin in targets:
+        asked = next((asked for asked, target in registry.ways(plugin) if _leads(way, target, sources)), None)
+        if asked is not None:
+            yield plugin.name, asked
+
+
+def _leads(way: Pass, target: Target, sources: Sequence[Form]) -> bool:
+    edges = (*target.lowerings(), *way.lowerings())
+    for source in sources:
+        try:
+            find_route(source, target.form, [way.wanted()], edges)
+        except NoRoute:
+            continue
+        return True
+    return False
 
 
 def _toolchains(target: Target) -> list[Toolchain]:
@@ -69,20 +137,77 @@ def _toolchains(target: Target) -> list[Toolchain]:
     ]
 
 
-def _block(target: dict[str, Any]) -> str:
+def _installed(toolchains: Iterable[Toolchain]) -> dict[str, Any]:
+    """Whether all is there, in which version, and by extra what is missing."""
+    versions: dict[str, str | None] = {}
+    missing: dict[str, list[str]] = {}
+    for each in toolchains:
+        versions |= installed_versions(each)
+        if lacking := missing_distributions(each):
+            missing[each.extra] = list(dict.fromkeys([*missing.get(each.extra, ()), *lacking]))
+    return {"ready": not missing, "versions": versions, "missing": missing}
+
+
+Line = tuple[str, str]
+"""What a line is about, empty where it goes on with that of the line before, and its text."""
+
+
+def _target_lines(target: dict[str, Any]) -> Iterator[Line]:
     """A paragraph for one format."""
     schemes = [f"{each} (calibrated)" if each in target["calibrated"] else each for each in target["schemes"]]
-    lines = [
-        ("from", ", ".join(target["from"])),
-        ("quantize", ", ".join(schemes) or "none"),
-        *(("", f"not {scheme}: {why}") for scheme, why in target["notTaken"].items()),
-        ("options", ", ".join(target["options"]) or "none"),
-        ("installed", ", ".join(f"{name} {version}" for name, version in target["versions"].items() if version)),
-        *(
-            ("missing", f"{', '.join(names)}: pip install 'deployspec[{extra}]'")
-            for extra, names in target["missing"].items()
-        ),
-        ("note", target["remark"]),
-    ]
-    state = "ready" if target["ready"] else "not all installed"
-    return "\n".join([f"{target['format']}: {state}", *(f"  {key:<10}{text}" for key, text in lines if text)])
+    yield f"{target['format']}: {_state(target)}", ""
+    yield "from", ", ".join(target["from"])
+    yield "quantize", ", ".join(schemes) or "none"
+    yield from (("", f"not {scheme}: {why}") for scheme, why in target["notTaken"].items())
+    yield "options", ", ".join(target["options"]) or "none"
+    yield from _installed_lines(target)
+    yield "note", target["remark"]
+
+
+def _pass_lines(told: dict[str, Any], formats: int) -> Iterator[Line]:
+    """A paragraph for one pass, where there are so many formats."""
+    yield f"pass {told['pass']}: {_state(told)}", ""
+    yield "does", told["does"]
+    yield "options", ", ".join(told["options"]) or "none"
+    subject = "ways"
+    for way in told["ways"]:
+        yield subject, _way(way, formats)
+        subject = ""
+    yield from _installed_lines(told)
+
+
+def _way(way: dict[str, Any], formats: int) -> str:
+    name = ", ".join(map(str, way["options"].values()))
+    goes = [f"from {form} for {_named(found, way, formats)}" for form, found in way["from"].items()]
+    return f"{name}{': ' if name else ''}" + ("; ".join(goes) or f"for {_named(way['formats'], way, formats)}")
+
+
+def _named(found: Sequence[str], way: dict[str, Any], formats: int) -> str:
+    """The formats, each with the option that it asks for."""
+    if len(found) == formats and not way["asks"]:
+        return "every format"
+    return ", ".join(f"{each} ({way['asks'][each]})" if each in way["asks"] else each for each in found) or "no format"
+
+
+def _state(told: dict[str, Any]) -> str:
+    return "ready" if told["ready"] else "not all installed"
+
+
+def _installed_lines(told: dict[str, Any]) -> Iterator[Line]:
+    yield "installed", ", ".join(f"{name} {version}" for name, version in told["versions"].items() if version)
+    for extra, names in told["missing"].items():
+        yield "missing", ", ".join(names) + (f": pip install 'deployspec[{extra}]'" if extra else "")
+
+
+def _wrapped(lines: Iterable[Line], width: int) -> Iterator[str]:
+    """The head, then every line that has a text, within the width wherever words can be broken."""
+    (head, _), *rest = lines
+    yield head
+    for subject, text in rest:
+        if text:
+            first = f"  {subject:<{_MARGIN - 2}}"
+            further = " " * (_MARGIN if subject else _MARGIN + 2)
+            yield textwrap.fill(
+                text, width, initial_indent=first, subsequent_indent=further, break_long_words=False,
+                break_on_hyphens=False,
+            )  # fmt: skip

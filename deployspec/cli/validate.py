@@ -1,20 +1,20 @@
-"""`deployspec validate`: every fault of every spec, before any work."""
+"""`deployspec validate`: every fault of every spec and policy, before any work."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 import click
 
 from deployspec.diagnostics import Diagnostic
 from deployspec.errors import DigestMismatch, ExitCode, SpecFaults
-from deployspec.parse import check_pin, notes, parse_spec
+from deployspec.parse import Kind, check_pin, kind_of, notes, spec_in, toml
 
 if TYPE_CHECKING:
-    from deployspec.ir.spec import Spec
+    from collections.abc import Callable
 
 
 class Format(StrEnum):
@@ -28,10 +28,16 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """One spec and what was found in it; `mismatch` says that a pinned file is another one."""
+    """One file and what was found in it; `mismatch` says that a pinned file is another one.
+
+    `holds` tells what a sound file holds, and is empty where there are faults.
+    """
 
     path: Path
-    spec: Spec | None = None
+    kind: Kind = Kind.SPEC
+    holds: str = ""
+    targets: dict[str, int] = field(default_factory=dict)
+    """A spec's targets, each with its number of budgets."""
     found: tuple[Diagnostic, ...] = ()
     mismatch: str = ""
 
@@ -45,8 +51,8 @@ class Checked:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What this spec alone would exit with."""
-        if self.spec is None:
+        """What this file alone would exit with."""
+        if not self.holds:
             return ExitCode.FAULTY
         return ExitCode.UNTRUSTED if self.mismatch else ExitCode.OK
 
@@ -56,9 +62,10 @@ class Checked:
 Examples:
   deployspec validate specs/digits.toml
   deployspec validate specs/*.toml --format github
+  deployspec validate release-policy.toml trust.toml
 """
 )
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "form",
@@ -67,12 +74,14 @@ Examples:
     show_default=True,
     help="How to write what is found.",
 )
-def command(specs: tuple[Path, ...], form: str) -> None:
-    """Check deployment specs and tell every fault at once, each with its place.
+def command(files: tuple[Path, ...], form: str) -> None:
+    """Check specs and policies, and tell every fault at once, each with its place.
+
+    What a file holds tells its kind: `trust` or `keys` a trust policy, demands without a model a policy, else a spec.
 
     Needs no framework and no data. Exits 0 when all is well, 2 on a fault, 5 when a pinned file is another one.
     """
-    checked = [_check(path) for path in specs]
+    checked = [_check(path) for path in files]
     match Format(form):
         case Format.TEXT:
             _write_text(checked)
@@ -91,15 +100,48 @@ def command(specs: tuple[Path, ...], form: str) -> None:
 
 
 def _check(path: Path) -> Checked:
+    kind = Kind.SPEC
     try:
-        spec = parse_spec(path)
+        file = toml.read(path)
+        kind = kind_of(file.tree)
+        return _CHECKS[kind](file)
     except SpecFaults as error:
-        return Checked(path=path, found=error.faults)
+        return Checked(path=path, kind=kind, found=error.faults)
+
+
+def _check_spec(file: toml.File) -> Checked:
+    spec, mismatch = spec_in(file), ""
     try:
         check_pin(spec)
     except DigestMismatch as error:
-        return Checked(path=path, spec=spec, found=notes(spec), mismatch=str(error))
-    return Checked(path=path, spec=spec, found=notes(spec))
+        mismatch = str(error)
+    targets = {target.name: len(target.budgets) for target in spec.targets}
+    holds = f"{count(len(targets), 'target')}, {count(sum(targets.values()), 'budget')}"
+    return Checked(path=file.path, holds=holds, targets=targets, found=notes(spec), mismatch=mismatch)
+
+
+def _check_policy(file: toml.File) -> Checked:
+    from deployspec.parse.policy_alone import policy_in
+
+    policy, found = policy_in(file)
+    return Checked(
+        path=file.path, kind=Kind.POLICY, holds=f"a policy of {count(len(policy.limits), 'budget')}", found=found
+    )
+
+
+def _check_trust(file: toml.File) -> Checked:
+    from deployspec.trust.policy import TrustPolicy
+
+    keys = TrustPolicy.read(file.path).keys
+    return Checked(path=file.path, kind=Kind.TRUST, holds=f"a trust policy of {count(len(keys), 'key')}")
+
+
+_CHECKS: Final[dict[Kind, Callable[[toml.File], Checked]]] = {
+    Kind.SPEC: _check_spec,
+    Kind.POLICY: _check_policy,
+    Kind.TRUST: _check_trust,
+}
+"""What checks a file of each kind. Raises SpecFaults."""
 
 
 def _write_text(checked: list[Checked]) -> None:
@@ -108,13 +150,12 @@ def _write_text(checked: list[Checked]) -> None:
             from deployspec.parse import render  # with its parser of positions: only where there is something to show
 
             click.echo(render.render(each.found), err=True)
-        if each.spec is None:
+        if not each.holds:
             click.echo(f"{each.path}: {count(len(each.found), 'fault')}", err=True)
         elif each.mismatch:
             click.echo(f"error: {each.mismatch}", err=True)
         else:
-            budgets = sum(len(target.budgets) for target in each.spec.targets)
-            click.echo(f"{each.path}: valid, {count(len(each.spec.targets), 'target')}, {count(budgets, 'budget')}")
+            click.echo(f"{each.path}: valid, {each.holds}")
 
 
 def _write_json(checked: list[Checked]) -> None:
@@ -125,8 +166,9 @@ def _write_json(checked: list[Checked]) -> None:
     objects = [
         {
             "spec": str(each.path),
+            "kind": each.kind,
             "valid": each.exit_code is ExitCode.OK,
-            "targets": {target.name: len(target.budgets) for target in each.spec.targets} if each.spec else {},
+            "targets": each.targets,
             "mismatch": each.mismatch,
             "diagnostics": render.as_objects(each.found),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -83,3 +84,12 @@ class Failed:
 
 
 StepResult = Done | Failed
+
+
+def sound(artifact: str, checks: Iterable[str], results: Mapping[str, StepResult]) -> Done | None:
+    """What the step `artifact` made, if it was built and held its contract: that step and all of `checks` are done.
+
+    Of a target these are the route's `artifact` and `steps`.
+    """
+    made = results[artifact]
+    return made if isinstance(made, Done) and all(isinstance(results[step], Done) for step in checks) else None

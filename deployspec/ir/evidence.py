@@ -25,6 +25,16 @@ MOST_SCORES: Final = 10_000
 SCORE_DIGITS: Final = 6
 """Significant digits of a score in a report."""
 
+_SMALLEST: Final = 1e-30
+"""Smaller scores are kept as 0."""
+
+
+def score(value: float) -> Decimal:
+    """A finite score to as many digits as a report holds. Of two scores the larger never becomes the smaller."""
+    if abs(value) < _SMALLEST:
+        return Decimal(0)
+    return Decimal(f"{value:.{SCORE_DIGITS - 1}e}").normalize()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Count:

@@ -198,6 +198,8 @@ class Route:
     baseline: str | None = None
     scores: tuple[Scored, ...] = ()
     notes: tuple[str, ...] = ()
+    loosened: tuple[str, ...] = ()
+    """Where the spec lets a pass go further from the model than is usual, a line each."""
     watches: tuple[str, ...] = ()
     """Where a budget asks whether the artifact is stable, the steps that find out, one for each mode."""
     noisy: tuple[tuple[str, str], ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from deployspec.ir.budget import Budget
@@ -43,8 +44,41 @@ class Digest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """How far an artifact's answers to the contract's probe, `batch` samples at a time, lie from what made it.
+
+    `difference` is the largest one and `rms` the root mean square, in units of the expected output's spread (maximum -
+    minimum); `agreement` the share of equal decisions. Each is that of the worst output, agreement None for values.
+    """
+
+    batch: int
+    difference: Decimal
+    rms: Decimal
+    agreement: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What an artifact was held to: `tolerance` is the largest difference that was allowed, in spreads of the output.
+
+    `found` tells each way that the probe was run; it is empty where the step failed.
+    """
+
+    tolerance: Decimal
+    found: tuple[Deviation, ...] = ()
+
+    @property
+    def difference(self) -> Decimal | None:
+        """The largest that was found; None where nothing was."""
+        return max((each.difference for each in self.found), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
-    """One step of the plan as it ran. `result` is built, cached or failed; `seconds` its wall time when built."""
+    """One step of the plan as it ran. `result` is built, cached or failed; `seconds` its wall time when built.
+
+    `contract` is there where the step holds an artifact to a tolerance.
+    """
 
     id: str
     takes: tuple[str, ...]
@@ -52,6 +86,7 @@ class StepRecord:
     result: str
     seconds: str = ""
     reason: str = ""
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

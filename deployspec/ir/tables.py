@@ -1,11 +1,11 @@
-"""What two confusion matrices over the same samples tell of joint outcomes."""
+"""What two confusion matrices over the same samples tell of joint outcomes; nothing where one of them is empty."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.ir.evidence import PairedOutcomes
 
@@ -13,18 +13,25 @@ Told = tuple[int, int, int, int]
 """Samples in the artifact's matrix and in the reference's; those that the artifact gets right, and the reference."""
 
 
-def inside(confusion: Sequence[Sequence[int]], reference: Sequence[Sequence[int]], label: int) -> Told:
-    """Of one class: its samples in either matrix, those that the artifact finds, and those that the reference does."""
-    row, reference_row = confusion[label], reference[label]
-    return sum(row), sum(reference_row), row[label], reference_row[label]
+def inside(confusion: Sequence[Sequence[int]], reference: Sequence[Sequence[int]]) -> Iterator[Told]:
+    """Of each class: its samples in either matrix, those that the artifact finds, and those that the reference does."""
+    for label, (row, reference_row) in enumerate(zip(confusion, reference, strict=False)):
+        yield sum(row), sum(reference_row), row[label], reference_row[label]
 
 
-def outside(confusion: Sequence[Sequence[int]], reference: Sequence[Sequence[int]], label: int) -> Told:
-    """Of all other classes: the samples in either matrix, those that the artifact does not call so, the reference's."""
-    rows = [i for i in range(len(confusion)) if i != label]
-    sizes = [sum(sum(matrix[i]) for i in rows) for matrix in (confusion, reference)]
-    alarms = [sum(matrix[i][label] for i in rows) for matrix in (confusion, reference)]
-    return sizes[0], sizes[1], sizes[0] - alarms[0], sizes[1] - alarms[1]
+def outside(confusion: Sequence[Sequence[int]], reference: Sequence[Sequence[int]]) -> Iterator[Told]:
+    """Of all but each class: the samples in either matrix, those that the artifact does not call so, the reference."""
+    for artifact, other in zip(_rejections(confusion), _rejections(reference), strict=False):
+        yield artifact[0], other[0], artifact[1], other[1]
+
+
+def _rejections(matrix: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """Of all but each class: the samples, and those that are not called so."""
+    of_class, called_so = [sum(row) for row in matrix], [sum(column) for column in zip(*matrix, strict=True)]
+    n = sum(of_class)
+    for label, (size, calls) in enumerate(zip(of_class, called_so, strict=True)):
+        alarms = calls - matrix[label][label]
+        yield n - size, n - size - alarms
 
 
 def accounts_for(pair: PairedOutcomes, told: Told) -> bool:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_json
-from deployspec.ir.artifact import Done
+from deployspec.ir.artifact import Done, sound
 from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, EvidenceClass, Measurement, NotMeasured
 from deployspec.measure.conduct import Tried, measure_conduct
 from deployspec.measure.difference import measure_difference
@@ -73,8 +73,8 @@ def made(spec: Spec, plan: Plan, results: Mapping[str, StepResult]) -> list[Made
     """The targets whose artifact was built and held its contract."""
     found = []
     for target, route in zip(spec.targets, plan.routes, strict=True):
-        artifact = results[route.artifact]
-        if isinstance(artifact, Done) and all(isinstance(results[step], Done) for step in route.steps):
+        artifact = sound(route.artifact, route.steps, results)
+        if artifact:
             found.append(Made(target, route, artifact))
     return found
 
@@ -209,11 +209,9 @@ def _baseline(
         return None, None
     if route.baseline == "model":
         return spec.folder, {"source": spec.model.source, "weights": spec.model.weights}
-    made = results[route.baseline]
-    runs = [results[step.id] for step in plan.steps if ("artifact", route.baseline) in step.takes]
-    if isinstance(made, Done) and all(isinstance(run, Done) for run in runs):
-        return made.artifact, call(made.folder)["options"]
-    return None, None
+    runs = (step.id for step in plan.steps if ("artifact", route.baseline) in step.takes)
+    made = sound(route.baseline, runs, results)
+    return (made.artifact, call(made.folder)["options"]) if made else (None, None)
 
 
 def _calls(target: Target) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ import numpy as np
 from deployspec.errors import DataFault
 from deployspec.ir.artifact import Done
 from deployspec.ir.budget import Method
-from deployspec.ir.evidence import MOST_SCORES, SCORE_DIGITS, Aggregate, NotMeasured, Scores
+from deployspec.ir.evidence import MOST_SCORES, Aggregate, NotMeasured, Scores, score
 from deployspec.measure.decisions import finite_rows
 from deployspec.measure.quality import measured, outputs_of
 from deployspec.measure.score import read_scores
@@ -28,8 +27,6 @@ ERRORS: Final = {"absolute_error": (1, Aggregate.MEAN), "squared_error": (2, Agg
 """The power of each error, and how the errors of samples become the figure that budgets are about."""
 
 _LARGEST: Final = 1e18
-_SMALLEST: Final = 1e-30
-"""Smaller scores are kept as 0."""
 
 Scored = tuple["StepResult", "StepResult"]
 """What the steps left that scored the reference and the artifact."""
@@ -116,16 +113,9 @@ def as_scores(
         order = np.random.Generator(np.random.PCG64(seed)).permutation(n)[: n // block * block]
         artifact, reference = (each[order].reshape(-1, block).mean(axis=1) for each in (artifact, reference))
     return Scores(
-        artifact=tuple(map(_rounded, artifact.tolist())),
-        reference=tuple(map(_rounded, reference.tolist())),
+        artifact=tuple(map(score, artifact.tolist())),
+        reference=tuple(map(score, reference.tolist())),
         aggregate=aggregate,
         block=block,
         excluded=excluded,
     )
-
-
-def _rounded(score: float) -> Decimal:
-    """The score to as many digits as a report holds."""
-    if abs(score) < _SMALLEST:
-        return Decimal(0)
-    return Decimal(f"{score:.{SCORE_DIGITS - 1}e}").normalize()

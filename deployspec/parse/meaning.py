@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deployspec.parse.document import Document
     from deployspec.parse.faults import Faults
 
-_METRIC: Final = re.compile(r"[a-z][a-z0-9_]*")
+METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _CALLABLE: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -114,7 +114,7 @@ def check_metrics(metrics: dict[str, Metric], faults: Faults) -> None:
             faults.add("illegal-name", f"'{name}' is a built-in name", here, help="choose another")
         elif name in derived:
             faults.add("illegal-name", f"'{name}' is a budget on another metric", here, help="choose another")
-        elif _METRIC.fullmatch(name) is None:
+        elif METRIC_NAME.fullmatch(name) is None:
             faults.add("illegal-name", "a metric's name is lower-case letters, digits and '_'", here)
         check_callable(metric.source, (*here, "source"), faults)
 

@@ -75,23 +75,30 @@ def read_policies(
 def _read(name: str, file: Path, path: KeyPath, kinds: Mapping[str, BudgetKind], faults: Faults) -> Policy | None:
     inside = faults.of(file)
     try:
-        data = toml.read_bytes(file)
-        document = shape.read(PolicyFile, toml.read_tree(file, data), (), inside)
+        read = toml.read(file)
+        document = shape.read(PolicyFile, read.tree, (), inside)
     except SpecFaults as error:
         faults.found += error.faults
         return None
     if document is None:
         return None
+    return policy_of(document, PolicyUse(name, sha256_bytes(read.data)), path, kinds, inside)
+
+
+def policy_of(
+    document: PolicyFile, use: PolicyUse, path: KeyPath, kinds: Mapping[str, BudgetKind], faults: Faults
+) -> Policy | None:
+    """What the document demands, or None where it cannot be had; each of its faults is noted."""
     if document.deployspec != VERSION:
-        inside.at_value(
+        faults.at_value(
             "unknown-version", f"version {document.deployspec} is not known", ("deployspec",), f"known: {VERSION}"
         )
-    check_confidence(document.evidence, inside)
-    if not check_churn_noise(document.evidence, inside):
+    check_confidence(document.evidence, faults)
+    limits = budgets.read_limits(document.budgets, ("budgets",), kinds, faults)
+    if not check_churn_noise(document.evidence, faults):
         return None
-    limits = budgets.read_limits(document.budgets, ("budgets",), kinds, inside)
     return Policy(
-        use=PolicyUse(name, sha256_bytes(data)),
+        use=use,
         path=path,
         evidence=document.evidence,
         waivers=document.waivers,

@@ -30,11 +30,14 @@ MAX_BUDGETS: Final = 1_000_000
 
 def parse_spec(path: Path) -> Spec:
     """Read, check and resolve the spec at `path`. Raises SpecFaults with every fault of shape and of meaning."""
-    faults = Faults(path)
-    data = toml.read_bytes(path)
-    tree = toml.read_tree(path, data)
-    _check_head(tree, faults)
-    document = shape.read(Document, tree, (), faults)
+    return spec_in(toml.read(path))
+
+
+def spec_in(file: toml.File) -> Spec:
+    """The spec in a file that was read, checked and resolved. Raises SpecFaults with every fault in it."""
+    path, faults = file.path, Faults(file.path)
+    _check_head(file.tree, faults)
+    document = shape.read(Document, file.tree, (), faults)
     if document is None:
         faults.raise_if_any()
         raise AssertionError("a document without faults is whole")
@@ -50,7 +53,7 @@ def parse_spec(path: Path) -> Spec:
     return Spec(
         path=path,
         root=root,
-        sha256=sha256_bytes(data),
+        sha256=sha256_bytes(file.data),
         model=cast("Model", document.model),
         targets=tuple(each.target for each in found),
         task=document.task,

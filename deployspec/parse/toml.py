@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,21 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 
 _NAN: Final = Decimal("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file that was read: its bytes, and the tree that they hold."""
+
+    path: Path
+    data: bytes
+    tree: dict[str, Any]
+
+
+def read(path: Path) -> File:
+    """The file at `path`. Raises SpecFaults where it cannot be read or is not TOML 1.0."""
+    data = read_bytes(path)
+    return File(path=path, data=data, tree=read_tree(path, data))
 
 
 def read_bytes(file: Path) -> bytes:

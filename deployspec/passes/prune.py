@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from deployspec.ir.plan import (
     EXPORTED_PROGRAM,
@@ -21,6 +21,9 @@ from deployspec.ir.plan import (
 )
 from deployspec.ir.spec import Constraint, Text
 from deployspec.sources.keras_model import TENSORFLOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TORCH: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
 TORCH_PRUNING: Final = Toolchain(
@@ -35,6 +38,7 @@ class Prune:
     """`pass = "prune"`: smaller by what matters least. It changes the model itself, so it comes before every other."""
 
     name: ClassVar[str] = "prune"
+    summary: ClassVar[str] = "sets weights to zero, or takes whole channels out, before any format is made"
     tolerance: ClassVar[float | None] = None
 
     method: Literal["magnitude", "structured"] = "magnitude"
@@ -46,6 +50,11 @@ class Prune:
     returns the model. The split is the pair `(inputs, y)`, prepared as the model gets it: one array for each input,
     and the labels (`None` without).
     """
+
+    @classmethod
+    def ways(cls, schemes: Iterable[str]) -> tuple[Prune, ...]:  # noqa: ARG003 - it is none of them
+        """Each method."""
+        return cls(method="magnitude", sparsity=0.5), cls(method="structured", sparsity=0.5)
 
     @property
     def remark(self) -> str:

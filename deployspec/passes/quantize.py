@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from deployspec.ir.spec import Constraint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deployspec.ir.plan import Lowering
 
 
@@ -20,6 +22,7 @@ class Quantize:
     """`pass = "quantize"`: `scheme` is one that the target's format takes (`deployspec targets` lists them)."""
 
     name: ClassVar[str] = "quantize"
+    summary: ClassVar[str] = "keeps weights, and for some schemes activations, in fewer bits"
     remark: ClassVar[str] = ""
     reasons: ClassVar[dict[str, str]] = {}
 
@@ -27,7 +30,13 @@ class Quantize:
     """One that the target's format takes."""
     tolerance: Annotated[float, Constraint(gt=0, le=1)] | None = None
     """How far the quantized outputs may be from the float ones, as a share of their spread, before the artifact is
-    refused as broken; without it what the scheme usually stays well below. Budgets judge the rest."""
+    refused as broken; without it what the scheme usually stays well below. The report remarks on what is looser, and
+    budgets judge the rest."""
+
+    @classmethod
+    def ways(cls, schemes: Iterable[str]) -> tuple[Quantize, ...]:
+        """Each scheme."""
+        return tuple(cls(scheme=each) for each in schemes)
 
     def wanted(self) -> str:
         """The scheme."""

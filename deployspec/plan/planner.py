@@ -28,7 +28,7 @@ from deployspec.plan import hygiene, scoring, trials
 from deployspec.routes import find_route
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.ir.budget import Budget
     from deployspec.ir.spec import Spec, Target
@@ -78,8 +78,9 @@ def _route(graph: _Graph, target: Target) -> Route:
     plugin = registry.load(registry.Family.TARGETS, target.format)(**dict(target.options))
     passes = [registry.load(registry.Family.PASSES, use.name)(**dict(use.options)) for use in target.passes]
     lowerings = (*plugin.lowerings(), *(edge for each in passes for edge in each.lowerings()))
-    chain = find_route(graph.start, plugin.form, [each.wanted() for each in passes], lowerings)
-    chain = tuple(_held(edge, passes) for edge in chain)
+    usual = find_route(graph.start, plugin.form, [each.wanted() for each in passes], lowerings)
+    chain = tuple(_held(edge, passes) for edge in usual)
+    loosened = tuple(_loosened(usual, chain))
     made, runner = graph.convert(target, chain), plugin.runner()
     structure = graph.inspect(target, made[-1], plugin.inspector())
     checks, evaluations = _checks(graph, target, made, chain, runner) if runner else ([], ())
@@ -94,7 +95,8 @@ def _route(graph: _Graph, target: Target) -> Route:
         evaluations=evaluations,
         baseline=baseline,
         scores=_scores(graph, target, evaluations),
-        notes=_notes(plugin, passes, chain, runner),
+        notes=(*_notes(plugin, passes, chain, runner), *loosened),
+        loosened=loosened,
         watches=graph.watches(target, made[-1], runner) if runner else (),
         noisy=_noisy(graph, target, made[-1], chain[-1], runner) if runner else (),
     )
@@ -104,6 +106,13 @@ def _held(edge: Lowering, passes: Sequence[Pass]) -> Lowering:
     """The lowering, held to the tolerance that the spec states in the pass that it realises."""
     stated = [each.tolerance for each in passes if each.wanted() == edge.realises and each.tolerance is not None]
     return dataclasses.replace(edge, tolerance=stated[0]) if stated else edge
+
+
+def _loosened(usual: Sequence[Lowering], held: Sequence[Lowering]) -> Iterator[str]:
+    for own, stated in zip(usual, held, strict=True):
+        if stated.tolerance > own.tolerance:
+            allowed = f"its {own.realises} pass was allowed {stated.tolerance:g} of the output's spread"
+            yield f"{allowed}, {own.tolerance:g} is usual"
 
 
 def _notes(plugin: Any, passes: Sequence[Any], chain: Sequence[Lowering], runner: Runner | None) -> tuple[str, ...]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from deployspec import __version__
 from deployspec.digests import sha256_path
 from deployspec.errors import DigestMismatch
-from deployspec.ir.artifact import Done, Failed
+from deployspec.ir.artifact import Failed, sound
+from deployspec.ir.evidence import score
 from deployspec.ir.plan import Plan
-from deployspec.ir.report import Digest, Import, Report, StepRecord, TargetReport, write_time
+from deployspec.ir.report import (
+    Contract,
+    Deviation,
+    Digest,
+    Import,
+    Report,
+    StepRecord,
+    TargetReport,
+    write_time,
+)
 from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from deployspec.ir.artifact import StepResult
+    from deployspec.ir.artifact import Done, StepResult
     from deployspec.ir.evidence import Machine, Measurement
     from deployspec.ir.plan import Route, Step
     from deployspec.ir.spec import Spec, Target
@@ -101,14 +112,13 @@ def _sources(origins: Mapping[str, Origin]) -> dict[str, str]:
 
 
 def _built(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:
-    result, failures = results[route.artifact], failures_of(route, results)
-    made = result if isinstance(result, Done) and not failures else None
+    made = sound(route.artifact, route.steps, results)
     return replace(
         _promised(target),
         steps=route.steps,
         artifact=_digest(made) if made else None,
         folder=made is not None and made.artifact.is_dir(),
-        failure="; ".join(f"{each.step}: {each.reason}" for each in failures),
+        failure="; ".join(f"{each.step}: {each.reason}" for each in _failures(route, results)),
     )
 
 
@@ -130,7 +140,7 @@ def _promised(target: Target) -> TargetReport:
     )
 
 
-def failures_of(route: Route, results: Mapping[str, StepResult]) -> list[Failed]:
+def _failures(route: Route, results: Mapping[str, StepResult]) -> list[Failed]:
     """The steps of a route that failed, in order, without those that only waited for another."""
     failed = [result for step in route.steps if isinstance(result := results[step], Failed)]
     return [each for each in failed if each.blocked_by is None] or failed
@@ -144,11 +154,35 @@ def _digest(made: Done) -> Digest:
 
 
 def _step(step: Step, result: StepResult) -> StepRecord:
-    takes = tuple(source for _, source in step.takes)
+    record = StepRecord(
+        id=step.id,
+        takes=tuple(source for _, source in step.takes),
+        gives=step.gives,
+        result="failed",
+        contract=_contract(step, result),
+    )
     if isinstance(result, Failed):
-        return StepRecord(id=step.id, takes=takes, gives=step.gives, result="failed", reason=result.reason)
-    word = "cached" if result.cached else "built"
-    return StepRecord(id=step.id, takes=takes, gives=step.gives, result=word, seconds=f"{result.seconds:.3f}")
+        return replace(record, reason=result.reason)
+    return replace(record, result="cached" if result.cached else "built", seconds=f"{result.seconds:.3f}")
+
+
+def _contract(step: Step, result: StepResult) -> Contract | None:
+    """What the step held its artifact to, and how far from that it was; None where it holds none."""
+    tolerance = step.options.get("tolerance", math.inf)
+    if tolerance == math.inf:
+        return None
+    found = () if isinstance(result, Failed) else result.facts["contract"]
+    return Contract(tolerance=score(tolerance), found=tuple(map(_deviation, found)))
+
+
+def _deviation(found: Mapping[str, Any]) -> Deviation:
+    agreement = found["agreement"]
+    return Deviation(
+        batch=found["batch"],
+        difference=score(found["difference"]),
+        rms=score(found["rms"]),
+        agreement=None if agreement is None else score(agreement),
+    )
 
 
 def _tools(plan: Plan, origins: Mapping[str, Origin]) -> tuple[tuple[str, str], ...]:

@@ -31,7 +31,7 @@ from deployspec.ir.evidence import (
     Statistic,
 )
 from deployspec.ir.report import is_plain_name
-from deployspec.report.possible import is_possible, is_sane
+from deployspec.report.possible import is_possible, is_possible_contract, is_sane
 from deployspec.report.provenance import pretences
 from deployspec.units import Dimension, QuantityError, parse_bound
 
@@ -76,6 +76,7 @@ def contradictions(report: Report) -> tuple[str, ...]:
             _targets(report),
             chain.from_iterable(map(_target, report.targets)),
             _steps(report),
+            _contracts(report),
             _digests(report),
             _measurements(report),
             pretences(report),
@@ -127,6 +128,20 @@ def _steps(report: Report) -> Iterator[str]:
             yield f"the steps of target {target.name!r} are not all told of"
         if target.steps and ("failed" in ended) is not bool(target.failure):
             yield f"the steps of target {target.name!r} do not say whether it was built"
+
+
+def _contracts(report: Report) -> Iterator[str]:
+    """What ran keeps what it was held to, and says how far from it it was; what failed found nothing."""
+    for step in report.steps:
+        held = step.contract
+        if held is None:
+            continue
+        if bool(held.found) is (step.result == "failed"):
+            yield f"step {step.id!r} does not say what came of its contract"
+        if not is_possible_contract(held):
+            yield f"the differences of step {step.id!r} are impossible"
+        if held.difference is not None and held.difference > held.tolerance:
+            yield f"step {step.id!r} is {step.result} and differs by {held.difference:f}: {held.tolerance:f} is allowed"
 
 
 def _digests(report: Report) -> Iterator[str]:

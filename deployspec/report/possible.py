@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from deployspec.ir.evidence import PairedOutcomes
+    from deployspec.ir.report import Contract
 
 _HUGE: Final = Decimal(10) ** 18
 
@@ -42,6 +43,9 @@ _MOST_LABELS: Final = 2000
 
 _MOST_FILLED: Final = 500_000
 """Cells of the matrices of one table that are not empty: what is drawn from them takes half a minute."""
+
+_ROUNDED: Final = Decimal("0.99999")
+"""What rounding to six digits may leave of a figure."""
 
 _SMALL: Final = Decimal("1e-12")
 """No size or time that is measured, in the units of a report, is smaller and not 0."""
@@ -80,6 +84,16 @@ def is_possible(statistic: Statistic) -> bool:
             return True
         case _:
             assert_never(statistic)
+
+
+def is_possible_contract(held: Contract) -> bool:
+    """Whether any probe could have found these differences: none is below nothing, nor the largest below their mean."""
+    return is_sane(held.tolerance) and all(
+        each.batch > 0
+        and 0 <= each.rms * _ROUNDED <= each.difference < _HUGE
+        and (each.agreement is None or 0 <= each.agreement <= 1)
+        for each in held.found
+    )
 
 
 def _is_census(figure: Share | Count | Reduction) -> bool:
@@ -152,8 +166,8 @@ def _is_table(table: Classified) -> bool:
         and sum(map(bool, counts)) <= _MOST_FILLED
         and (table.top5 is None or sum(row[i] for i, row in enumerate(table.confusion)) <= table.top5 <= table.n)
         and all(_same_samples(table, label) for label in range(size) if table.reference_confusion)
-        and all(accounts_for(pair, inside(*two, label)) for label, pair in enumerate(table.paired))
-        and all(accounts_for(pair, outside(*two, label)) for label, pair in enumerate(table.rejected))
+        and all(map(accounts_for, table.paired, inside(*two)))
+        and all(map(accounts_for, table.rejected, outside(*two)))
     )
 
 

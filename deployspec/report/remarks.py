@@ -22,7 +22,7 @@ def remarks(
     spec: Spec, plan: Plan, results: Mapping[str, StepResult], measurements: Sequence[Measurement]
 ) -> tuple[str, ...]:
     """Steps that failed, what others tell of their work, values outside the declared range, timings used again or
-    disturbed, deprecated formats, passes that mostly cost what nobody wants to lose.
+    disturbed, deprecated formats, passes that mostly cost what nobody wants to lose or may go further than is usual.
     """
     return (
         *_failures(plan, results),
@@ -32,6 +32,7 @@ def remarks(
         *_timings(measurements),
         *_formats(spec),
         *_passes(spec),
+        *_loosened(plan),
     )
 
 
@@ -93,3 +94,8 @@ def _passes(spec: Spec) -> Iterator[str]:
             remark = registry.load(registry.Family.PASSES, use.name)(**dict(use.options)).remark
             if remark:
                 yield f"{target.name}: {remark}"
+
+
+def _loosened(plan: Plan) -> Iterator[str]:
+    for route in plan.routes:
+        yield from (f"target {route.target}: {each}" for each in route.loosened)

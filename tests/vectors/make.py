@@ -139,6 +139,8 @@ def _contradictions() -> Iterator[Vector]:
     yield Vector(name="budget-loosened-under-its-text_fail", data=signed(loosened()), refused=step)
     yield Vector(name="no-target_fail", data=signed(replace(passing(), targets=(), verdicts=())), refused=step)
     yield Vector(name="impossible-statistics_fail", data=resigned_with(b'"hits":699', b'"hits":701'), refused=step)
+    beyond = resigned_with(b'"tolerance":"0.0001"', b'"tolerance":"0.000004"')
+    yield Vector(name="contract-broken-and-called-done_fail", data=beyond, refused=step)
     climbing = resigned_with(b'"digits.tflite","sha256"', b'"../key.pub.pem","sha256"')
     yield Vector(name="artifact-path-climbs_fail", data=climbing, refused=step)
     renamed = resigned_with(b'"digits.tflite","sha256"', b'"another.tflite","sha256"')

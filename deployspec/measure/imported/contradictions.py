@@ -11,7 +11,7 @@ from deployspec.ir.report import is_plain_name, read_time
 from deployspec.ir.tables import accounts_for, inside, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deployspec.ir.evidence import PairedOutcomes
     from deployspec.ir.evidence_file import EvidenceFile, Process, Quality, Run
@@ -143,8 +143,9 @@ def _counts(table: Quality, at: str) -> Iterator[Fault]:
         yield f"{at}/top5", f"{table.top5} of {n} cannot be, where {right} were right at once"
     if table.reference_confusion:
         yield from _same_samples(table, at)
-        yield from _joint(table, table.paired, inside, f"{at}/paired")
-        yield from _joint(table, table.rejected, outside, f"{at}/rejected")
+        two = (table.confusion, table.reference_confusion)
+        yield from _joint(table, table.paired, inside(*two), f"{at}/paired")
+        yield from _joint(table, table.rejected, outside(*two), f"{at}/rejected")
     elif table.paired:
         yield f"{at}/paired", "joint outcomes need their pair: add referenceConfusion"
     if table.rejected and not table.paired:
@@ -158,12 +159,12 @@ def _same_samples(table: Quality, at: str) -> Iterator[Fault]:
             yield f"{at}/referenceConfusion/{i}", f"{message}: both must run over the same samples"
 
 
-def _joint(table: Quality, pairs: Sequence[PairedOutcomes], told: Callable[..., Told], at: str) -> Iterator[Fault]:
+def _joint(table: Quality, pairs: Sequence[PairedOutcomes], told: Iterable[Told], at: str) -> Iterator[Fault]:
     if pairs and len(pairs) != len(table.labels):
         yield at, f"it has {len(pairs)} entries, and there are {len(table.labels)} labels"
         return
-    for i, pair in enumerate(pairs):
-        if not accounts_for(pair, told(table.confusion, table.reference_confusion, i)):
+    for i, (pair, each) in enumerate(zip(pairs, told, strict=False)):
+        if not accounts_for(pair, each):
             cells = f"{pair.both} by both, {pair.broken} broken, {pair.repaired} repaired, {pair.neither} by neither"
             yield f"{at}/{i}", f"these outcomes of class {table.labels[i]!r} ({cells}) do not add up to the matrices"
 

@@ -9,6 +9,7 @@ from deployspec.ir.verdict import Outcome
 from deployspec.report.anatomy import anatomy
 from deployspec.report.bars import UNICODE
 from deployspec.report.confusions import confusions
+from deployspec.report.deviation import deviation
 from deployspec.report.figures import counted, plain
 from deployspec.report.rows import rows
 from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, tally, waiver_lines
@@ -60,8 +61,8 @@ def _target(report: Report, target: TargetReport) -> Iterator[str]:
     yield f"\n### {escape(f'{target.name} ({target.format})')}\n"
     if target.artifact:
         yield f"{escape(target.artifact.name)} sha256:{escape(target.artifact.sha256)}\n"
-        if contents := anatomy(report, target.name):
-            yield f"{escape(contents)}\n"
+        for known in filter(None, (anatomy(report, target.name), deviation(report, target))):
+            yield f"{escape(known)}\n"
         yield f"{escape(tally(verdicts))}; {confidence(target)}\n"
         yield "| budget | limit | estimate | reference | interval | | n | evidence | verdict |"
         yield "|---|---|---:|---:|---|---|---:|---|---|"

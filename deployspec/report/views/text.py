@@ -15,6 +15,7 @@ from deployspec.ir.verdict import Outcome
 from deployspec.report.anatomy import anatomy
 from deployspec.report.bars import ASCII, UNICODE
 from deployspec.report.confusions import confusions
+from deployspec.report.deviation import deviation
 from deployspec.report.figures import ABSENT, counted, plain
 from deployspec.report.rows import rows
 from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, tally, waiver_lines
@@ -102,8 +103,8 @@ def _target(console: Console, report: Report, target: TargetReport, glyphs: Glyp
     if target.artifact:
         line = plain(f"{target.artifact.name} sha256:{target.artifact.sha256}")
         console.print(Text(_fitting(line, target.artifact.sha256, console.width), style="dim"))
-        if contents := anatomy(report, target.name):
-            console.print(Text(plain(contents), style="dim"))
+        for known in filter(None, (anatomy(report, target.name), deviation(report, target))):
+            console.print(Text(plain(known), style="dim"))
         _budgets(console, judged, glyphs)
     else:
         console.print(Text(plain(f"not built: {target.failure}"), style="bold red"))

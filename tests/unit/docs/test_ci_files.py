@@ -1,4 +1,4 @@
-"""What others put into their CI: the action's script runs, and the hook finds specs."""
+"""What others put into their CI: the action's script runs, and the hook finds specs and policies."""
 
 from __future__ import annotations
 
@@ -115,9 +115,10 @@ def test_every_input_is_used_and_there() -> None:
     assert used == set(ACTION["inputs"])
 
 
-def test_the_hook_finds_specs() -> None:
+def test_the_hook_finds_specs_and_policies() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    for path in ("deployspec.toml", "a/deployspec.toml", "specs/x.toml"):
+    for path in ("deployspec.toml", "a/deployspec.toml", "specs/x.toml", "policy.toml", "release/trust.toml"):
         assert re.search(hook["files"], path)
-    assert not re.search(hook["files"], "pyproject.toml")
+    for path in ("pyproject.toml", "network-policy.toml"):
+        assert not re.search(hook["files"], path)
     assert hook["entry"] == "deployspec validate"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import tempfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +23,9 @@ from deployspec.ir.evidence import Measurement, NotMeasured, Processes
 from deployspec.ir.plan import Runner, Toolchain
 from deployspec.ir.spec import Input, Model
 from deployspec.lanes.program import ProgramFailed
-from deployspec.measure import timing
 from deployspec.measure.energy import WINDOW_S
 from deployspec.measure.samples import SampleStore
-from deployspec.measure.timing import FIGURES, Samples, Timed, measurements, time_artifact
+from deployspec.measure.timing import FIGURES, Samples, Timed, measurements, one_timed_run, time_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,9 @@ class Failing(Bench):
 
 
 @pytest.fixture
-def timed(tmp_path: Path) -> Timed:
+def timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Timed:
+    """Timed under a lock of its own: nothing else that is timed on this machine is waited for."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     out = tmp_path / "lowered"
     out.mkdir()
     model = Model(name="m", source="m.py:b", inputs=(Input(name="x", shape=(1,)),))
@@ -223,19 +227,20 @@ def test_a_crash_in_a_later_look_is_not_passed_over(timed: Timed) -> None:
     assert {each.statistic for each in found} == {NotMeasured(reason="killed by SIGKILL")}
 
 
-def test_waiting_for_another_timed_run_does_not_use_up_the_time(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow:
-        """A machine that is busy for longer than the target may take."""
+def test_waiting_for_another_timed_run_does_not_use_up_the_time(timed: Timed) -> None:
+    busy, bench = threading.Event(), Bench()
 
-        def __enter__(self) -> None:
+    def another() -> float:
+        with one_timed_run():
+            busy.set()
             threading.Event().wait(1.2)
+            return time.monotonic()
 
-        def __exit__(self, *_: object) -> None:
-            """Free again."""
-
-    monkeypatch.setattr(timing, "one_timed_run", Slow)
-    bench = Bench()
-    time_artifact(dataclasses.replace(timed, time_limit_s=2), bench, (6,), lambda _: True)
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(another)
+        assert busy.wait(10)
+        time_artifact(dataclasses.replace(timed, time_limit_s=2), bench, (6,), lambda _: True)
+        assert time.monotonic() > other.result()
     assert bench.programs[0].time_limit_s == 2
 
 

@@ -159,7 +159,16 @@ def test_a_pass_may_state_what_its_artifact_is_held_to(project: Project) -> None
     plan = plan_of(project, INT8 + stated, BOTH)
     held = [dict(route.evaluations)["test"] for route in plan.routes]
     assert [plan.by_id()[step].options["tolerance"] for step in held] == [TOLERANCES["int8"], 0.25]
+    looser = "its int8 pass was allowed 0.25 of the output's spread, 0.1 is usual"
+    assert [route.loosened for route in plan.routes] == [(), (looser,)]
+    assert looser in plan.routes[1].notes
     assert plan.routes[0].artifact == plan.routes[1].artifact, "it is made once, and judged by both"
+
+
+@pytest.mark.parametrize("stated", [0.01, TOLERANCES["int8"]])
+def test_a_tolerance_that_is_no_looser_is_not_remarked_on(project: Project, stated: float) -> None:
+    plan = plan_of(project, INT8.replace('"int8"', f'"int8", tolerance = {stated}'), BOTH)
+    assert plan.routes[0].loosened == ()
 
 
 METRICS = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sample_evidence import own_budget
-from sample_reports import RULES, budget, failing, measured, passing, quality, unmeasured
+from sample_reports import HELD, RULES, budget, failing, measured, passing, quality, unmeasured
 
 from deployspec.ir.evidence import (
     Aggregate,
@@ -29,7 +29,7 @@ from deployspec.ir.evidence import (
     Share,
     Stability,
 )
-from deployspec.ir.report import Digest, is_plain_name
+from deployspec.ir.report import Contract, Deviation, Digest, is_plain_name
 from deployspec.ir.verdict import Result
 from deployspec.report.consistency import contradictions
 from deployspec.units import Dimension
@@ -71,6 +71,19 @@ def with_churn(n: int) -> Report:
 def with_steps(**fields: Any) -> Report:
     report = passing()
     return replace(report, steps=(replace(report.steps[0], **fields),))
+
+
+def with_contract(
+    tolerance: str = "0.0001", found: tuple[Deviation, ...] = HELD.found, result: str = "cached"
+) -> Report:
+    made, checked = passing().steps
+    held = Contract(tolerance=Decimal(tolerance), found=found)
+    return replace(passing(), steps=(made, replace(checked, result=result, contract=held)))
+
+
+def with_deviation(batch: int = 1, **fields: str) -> Report:
+    told = replace(HELD.found[0], batch=batch, **{name: Decimal(text) for name, text in fields.items()})
+    return with_contract(found=(told,))
 
 
 def with_verdict(**fields: Any) -> Report:
@@ -202,6 +215,15 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_steps(result="failed"), "do not say whether it was built"),
         (with_steps(result="dreamt of"), "are not all told of"),
         (replace(passing(), steps=passing().steps * 2), "step 'float' is there twice"),
+        (with_contract(tolerance="0.000004"), "'float@test' is cached and differs by 0.00000472: 0.000004 is allowed"),
+        (with_contract(found=()), "step 'float@test' does not say what came of its contract"),
+        (with_contract(result="failed"), "step 'float@test' does not say what came of its contract"),
+        (with_contract(tolerance="1000000000000000000"), "the differences of step 'float@test' are impossible"),
+        (with_deviation(batch=0), "the differences of step 'float@test' are impossible"),
+        (with_deviation(difference="-0.1", rms="-0.1"), "the differences of step 'float@test' are impossible"),
+        (with_deviation(rms="-0.1"), "the differences of step 'float@test' are impossible"),
+        (with_deviation(rms="0.0000032"), "the differences of step 'float@test' are impossible"),
+        (with_deviation(agreement="1.01"), "the differences of step 'float@test' are impossible"),
         (replace(passing(), spec=Digest(name="digits.toml", sha256="")), "is no SHA-256 digest"),
         (replace(passing(), data=(Digest(name="test", sha256="A" * 64),)), "is no SHA-256 digest"),
         (with_target(artifact=Digest(name="x", sha256="0")), "is no SHA-256 digest"),

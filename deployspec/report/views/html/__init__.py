@@ -18,6 +18,7 @@ from deployspec.ir.evidence import EvidenceClass
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures, summary
 from deployspec.report.consistency import contradictions
+from deployspec.report.deviation import in_words
 from deployspec.report.views.html import content, measured
 from deployspec.report.views.html.words import CLASSES, MARKS, OUTCOMES, PROMISES
 
@@ -75,6 +76,7 @@ def _environment() -> Environment:
         "PROMISES": PROMISES,
         "EvidenceClass": EvidenceClass,
         "Outcome": Outcome,
+        "deviation": in_words,
         "figures": figures,
         "isolation": summary.isolation,
         "measured": measured,

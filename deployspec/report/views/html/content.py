@@ -12,6 +12,7 @@ from deployspec.ir.evidence import Classified, Count, EvidenceClass, Multilabel,
 from deployspec.ir.verdict import Outcome
 from deployspec.report.anatomy import anatomy
 from deployspec.report.confusions import confusions
+from deployspec.report.deviation import deviation
 from deployspec.report.rows import Row, rows
 from deployspec.report.summary import Reason, confidence, reasons
 from deployspec.report.views.html import pictures
@@ -66,6 +67,7 @@ class TargetView:
     tally: tuple[tuple[Outcome, int], ...]
     confidence: str
     anatomy: str
+    deviation: str
     budgets: tuple[BudgetView, ...]
     reasons: tuple[Reason, ...]
     confusions: tuple[str, ...]
@@ -180,6 +182,7 @@ def _target(report: Report, target: TargetReport, number: int) -> TargetView:
         tally=tuple((outcome, counts[outcome]) for outcome in Outcome if counts[outcome]),
         confidence=confidence(target),
         anatomy=anatomy(report, target.name),
+        deviation=deviation(report, target),
         budgets=tuple(BudgetView(row=row, bar=drawn) for row, drawn in zip(judged, bars(judged), strict=True)),
         reasons=tuple(reasons(target, verdicts)),
         confusions=confusions(report, target),
