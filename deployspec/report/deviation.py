@@ -19,8 +19,9 @@ def deviation(report: Report, target: TargetReport) -> str:
 
 
 def in_words(contract: Contract) -> str:
-    """`differs by at most 0.0213 of the output's spread, 0.1 allowed`; where nothing was found, what was allowed."""
+    """`answers differ from those of its source by at most 0.0213 of their spread, 0.1 allowed`, or the latter alone."""
     allowed, found = contract.tolerance, contract.difference
     if found is None:
-        return f"held to {allowed:f} of the output's spread"
-    return f"differs by at most {Scale('').number(found, ROUND_CEILING)} of the output's spread, {allowed:f} allowed"
+        return f"answers held to those of its source, {allowed:f} of their spread allowed"
+    most = Scale("").number(found, ROUND_CEILING)
+    return f"answers differ from those of its source by at most {most} of their spread, {allowed:f} allowed"
