@@ -27,6 +27,12 @@ CONTENDED_SHARE: Final = 0.1
 """A process is marked when waiting may have made more than this share of a figure, or of a ratio's whole run."""
 
 PERCENTILES: Final = {"latency.p50": 50, "latency.p90": 90, "latency.p95": 95, "latency.p99": 99, "latency.max": 100}
+_FEW_PAIRS: Final = 5
+"""Fewer are no median."""
+
+_INSTANT: Final = 1e-6
+"""In place of a time that a clock did not see pass, in whatever unit."""
+
 _NS_PER_S: Final = 10**9
 _NS_PER_MS: Final = 10**6
 
@@ -40,11 +46,14 @@ def times(calls: int, processes: Sequence[Process]) -> dict[str, Processes]:
 
 
 def slowness(process: Process) -> float:
-    """How much longer its median call took than those that nothing disturbed, the warm-up's among them; at least 1."""
+    """How much longer its median call took, without the waiting, than those that nothing disturbed; at least 1.
+
+    The warm-up's are among them.
+    """
     calls = process["calls_ns"]
-    median, _ = percentile(calls, 50, 0)
+    _, median = percentile(calls, 50, waited_ns(process), waits(process))
     quickest, _ = percentile([*process["warmup_ns"], *calls], UNDISTURBED_PERCENT, 0)
-    return max(1.0, median / quickest)
+    return max(1.0, median / max(_INSTANT, quickest))
 
 
 def _percentile(process: Process, percent: int) -> tuple[float, float]:
@@ -89,18 +98,26 @@ def memory(processes: Sequence[Process]) -> Processes | NotMeasured:
 
 
 def reductions(processes: Sequence[Process]) -> Processes:
-    """1 - the time that each process's undisturbed blocks of the artifact took over that of its baseline's.
-
-    Machines have more than one speed: others share their caches and cores. The median block is of whichever speed was
-    the more frequent, and the ratio is not the same at each; that of the quickest `UNDISTURBED_PERCENT` repeats.
-    """
-    blocks = [np.asarray(each["blocks_ns"], np.float64) for each in processes]
-    quickest = [np.percentile(each, UNDISTURBED_PERCENT, axis=0, method="inverted_cdf") for each in blocks]
+    """1 - the undisturbed ratio of each process's blocks."""
+    blocks = [each["blocks_ns"] for each in processes]
     return Processes(
-        values=tuple(decimal(1 - float(artifact / baseline)) for artifact, baseline in quickest),
+        values=tuple(decimal(1 - undisturbed_ratio(each)) for each in blocks),
         calls=min(map(len, blocks)),
         contended=tuple(map(_contended, processes)),
     )
+
+
+def undisturbed_ratio(pairs: Sequence[Sequence[float | Decimal]]) -> float:
+    """The median ratio, artifact over baseline, of the pairs that nothing disturbed: those that were done soonest.
+
+    Machines have more than one speed: others share their caches and cores. The median pair is of whichever speed was
+    the more frequent, and the ratio is not the same at each; that of the quickest pairs repeats. They are the quickest
+    as a whole, so that neither side is picked at a better moment than the other.
+    """
+    times = np.asarray(pairs, np.float64)
+    undisturbed = max(_FEW_PAIRS, math.ceil(UNDISTURBED_PERCENT / 100 * len(times)))
+    artifact, baseline = times[np.argsort(times.sum(axis=1), kind="stable")[:undisturbed]].T
+    return float(np.median(artifact / np.maximum(baseline, _INSTANT)))
 
 
 def slowdowns(processes: Sequence[Process]) -> Processes:

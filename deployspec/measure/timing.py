@@ -34,6 +34,7 @@ WARM_UP_CALLS: Final = 20
 WARM_UP_S: Final = 0.1
 RATIO_BLOCKS: Final = 50
 RATIO_S: Final = 2
+MOST_BLOCKS: Final = 20_000
 
 FIGURES: Final = (*processes.PERCENTILES, "load", "first_call", "cold_start", "memory_peak")
 
@@ -114,7 +115,8 @@ def measurements(timed: Timed, lane: Lane, samples: Samples) -> list[Measurement
         figures["sustained_slowdown"] = processes.slowdowns(lines["sustain"])
     if timed.energy and not timed.metered:
         figures["energy"] = energies(lines["energy"])
-    return [_measurement(timed, lane, name, statistic, samples) for name, statistic in figures.items()]
+    digest = sha256_bytes(samples.as_bytes())
+    return [_measurement(timed, lane, name, figure, samples, digest) for name, figure in figures.items()]
 
 
 def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: float) -> Samples:
@@ -148,7 +150,7 @@ def _tasks(timed: Timed) -> Iterator[dict[str, Any]]:
     """What processes are for, as `deployspec.runners.stopwatch` and `deployspec.runners.joules` call it."""
     yield {"task": "time", "calls": timed.calls}
     if timed.baseline is not None:
-        yield {"task": "ratio", "calls": RATIO_BLOCKS, "seconds": RATIO_S}
+        yield {"task": "ratio", "calls": RATIO_BLOCKS, "seconds": RATIO_S, "most": MOST_BLOCKS}
     if timed.sustained_s:
         yield {"task": "sustain", "seconds": timed.sustained_s}
     if timed.energy:
@@ -156,7 +158,7 @@ def _tasks(timed: Timed) -> Iterator[dict[str, Any]]:
 
 
 def _measurement(
-    timed: Timed, lane: Lane, name: str, statistic: Processes | NotMeasured, samples: Samples
+    timed: Timed, lane: Lane, name: str, statistic: Processes | NotMeasured, samples: Samples, digest: str
 ) -> Measurement:
     return Measurement(
         target=timed.target,
@@ -164,7 +166,7 @@ def _measurement(
         statistic=statistic,
         evidence=lane.evidence,
         runtime=samples.runtime,
-        samples_sha256=sha256_bytes(samples.as_bytes()),
+        samples_sha256=digest,
         measured_at=samples.measured_at,
     )
 

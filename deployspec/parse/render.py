@@ -63,8 +63,10 @@ def _locate_in(file: Path, group: list[Diagnostic]) -> list[Located]:
 def _read(file: Path) -> str:
     """The text again, as far as a spec may reach; empty where it cannot be read (the fault says why)."""
     try:
+        if not file.is_file():  # opening a pipe would wait for its writer
+            return ""
         with file.open("rb") as stream:
-            return stream.read(MAX_BYTES).decode(errors="replace") if file.is_file() else ""
+            return stream.read(MAX_BYTES).decode(errors="replace")
     except (OSError, ValueError):
         return ""
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
+_ENDS: Final = frozenset({"built", "cached", "failed"})
 _OF_TIMED: Final = frozenset({EvidenceClass.DEVICE, EvidenceClass.HOST})
 _DEMANDABLE: Final = {
     EvidenceKind.STATIC: frozenset({EvidenceClass.STATIC}),
@@ -122,9 +123,12 @@ def _steps(report: Report) -> Iterator[str]:
     results = {step.id: step.result for step in report.steps}
     for name in _repeated(step.id for step in report.steps):
         yield f"step {name!r} is there twice"
+    for step in report.steps:
+        if step.result not in _ENDS:
+            yield f"step {step.id!r} ended as no step does"
     for target in report.targets:
         ended = {results.get(step, "missing") for step in target.steps}
-        if not ended <= {"built", "cached", "failed"}:
+        if not ended <= _ENDS:
             yield f"the steps of target {target.name!r} are not all told of"
         if target.steps and ("failed" in ended) is not bool(target.failure):
             yield f"the steps of target {target.name!r} do not say whether it was built"

@@ -88,11 +88,15 @@ def is_possible(statistic: Statistic) -> bool:
 
 def is_possible_contract(held: Contract) -> bool:
     """Whether any probe could have found these differences: none is below nothing, nor the largest below their mean."""
-    return is_sane(held.tolerance) and all(
-        each.batch > 0
-        and 0 <= each.rms * _ROUNDED <= each.difference < _HUGE
-        and (each.agreement is None or 0 <= each.agreement <= 1)
-        for each in held.found
+    return (
+        is_sane(held.tolerance)
+        and held.tolerance > 0
+        and all(
+            each.batch > 0
+            and 0 <= each.rms * _ROUNDED <= each.difference < _HUGE
+            and (each.agreement is None or 0 <= each.agreement <= 1)
+            for each in held.found
+        )
     )
 
 

@@ -44,7 +44,7 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
         "load_ns": loaded - begun,
         "first_call_ns": first - loaded,
         "start": start,
-        "warmup_ns": warmup,
+        "warmup_ns": warmup.tolist(),
         "calls_ns": calls,
         "memory_peak_bytes": _peak_above(resident),
     } | disturbance.facts()
@@ -53,8 +53,8 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
 def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
     """Calls of artifact and baseline interleaved, ABBA and BAAB in turn; the time of each, per block of two.
 
-    At least `task["calls"]` blocks, and at least `task["seconds"]` long. What is loaded first, and what is called after
-    a pause, is a little slower: each is so in every other process, or every other block.
+    At least `task["calls"]` blocks, and `task["seconds"]` long, unless that takes more than `task["most"]`. What is
+    loaded first, and what is called after a pause, is a little slower: each is so in every other process, or block.
     """
     _pin()
     sides = (("artifact", "options"), ("baseline", "baseline_options"))
@@ -67,7 +67,7 @@ def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: lis
     disturbance = Disturbance()
     blocks: list[list[int]] = []
     end = time.perf_counter() + task["seconds"]
-    while len(blocks) < task["calls"] or time.perf_counter() < end:
+    while len(blocks) < task["calls"] or (time.perf_counter() < end and len(blocks) < task["most"]):
         spent = [0, 0]
         for which in _TURNS[len(blocks) % 2]:
             spent[which] += _timed(pair[which], arrays)
@@ -99,10 +99,10 @@ def _quarter(run: Run, arrays: list[np.ndarray], seconds: float) -> dict[str, An
 TASKS: dict[str, Timed] = {"time": time_calls, "ratio": time_pair, "sustain": sustain}
 
 
-def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> list[int]:
+def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> array[int]:
     """At least `task["warmup_calls"]` calls, and at least `task["warmup_s"]` long; the time of each."""
     end = time.perf_counter() + task["warmup_s"]
-    calls: list[int] = []
+    calls = array("Q")  # small, as what it takes counts as the model's
     while len(calls) < task["warmup_calls"] or time.perf_counter() < end:
         calls.append(_timed(run, arrays))
     return calls

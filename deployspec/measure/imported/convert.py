@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import (
     CALLS_FOR_PERCENTILE,
-    UNDISTURBED_PERCENT,
     Classified,
     Count,
     EvidenceClass,
@@ -22,6 +21,7 @@ from deployspec.ir.evidence import (
     Share,
     Statistic,
 )
+from deployspec.measure.processes import decimal, undisturbed_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +109,7 @@ def _quantile(share: str, field: str) -> Callable[[Process], Decimal | None]:
 
     def of(process: Process) -> Decimal | None:
         if process.calls_ms:
-            return _nearest_rank(process.calls_ms, Decimal(share))
+            return sorted(process.calls_ms)[math.ceil(Decimal(share) * len(process.calls_ms)) - 1]
         given: Decimal | None = getattr(process, field)
         return given
 
@@ -132,16 +132,8 @@ def _slowdown(process: Process) -> Decimal | None:
 
 
 def _reduction(process: Process) -> Decimal | None:
-    """As of our own processes: `deployspec.measure.processes.reductions`."""
-    if not process.pairs_ms:
-        return None
-    share = Decimal(UNDISTURBED_PERCENT) / 100
-    artifact, baseline = (_nearest_rank(times, share) for times in zip(*process.pairs_ms, strict=True))
-    return 1 - artifact / baseline
-
-
-def _nearest_rank(times: Sequence[Decimal], share: Decimal) -> Decimal:
-    return sorted(times)[math.ceil(share * len(times)) - 1]
+    """1 - the undisturbed ratio of its pairs, as of processes of our own."""
+    return decimal(1 - undisturbed_ratio(process.pairs_ms)) if process.pairs_ms else None
 
 
 _FIGURES: Final[dict[str, Callable[[Process], Decimal | None]]] = {

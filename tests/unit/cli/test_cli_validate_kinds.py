@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,6 +254,14 @@ def test_a_spec_without_a_model_is_told_so() -> None:
     assert validate(text).stderr == (
         "error[missing-key]: 'model' is missing\n --> it.toml\n  = help: add a [model] table\n\nit.toml: 1 fault\n"
     )
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "spec.toml")
+    command = [sys.executable, "-m", "deployspec", "validate", str(tmp_path / "spec.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert "not a regular file" in done.stderr
 
 
 def test_json_tells_the_kinds() -> None:

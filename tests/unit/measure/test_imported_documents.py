@@ -193,7 +193,7 @@ def test_processes_give_one_value_each() -> None:
         "memoryPeakBytes": 1000,
         "energyMj": "0.25",
         "quartersMs": ["2", "3"],
-        "pairsMs": [["1", "4"], ["2", "2"], ["3", "5"]],
+        "pairsMs": [["1", "4"], ["2", "2"], ["3", "6"]],
         "contended": True,
     }
     found = {name: statistic for name, (statistic, _) in statistics({"processes": [process]}).items()}

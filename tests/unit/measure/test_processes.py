@@ -12,7 +12,16 @@ from bench_lane import line, ratio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployspec.measure.processes import percentile, reductions, slowdowns, slowness, times, waited_ns, waits
+from deployspec.measure.processes import (
+    percentile,
+    reductions,
+    slowdowns,
+    slowness,
+    times,
+    undisturbed_ratio,
+    waited_ns,
+    waits,
+)
 
 calls_ns = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
 percents = st.sampled_from([1, 50, 90, 95, 99, 100])
@@ -86,6 +95,23 @@ def test_a_machine_that_was_quicker_while_it_warmed_up_could_have_been_so_for_lo
     assert found["latency.p95"].least == (76, 95)
     assert found["load"].least == (Decimal("5.6"), 7)
     assert found["latency.p50"].contended == (True, False)
+
+
+def test_what_was_waited_for_is_not_taken_off_twice() -> None:
+    calls = [50_000_000] * 4 + [100_000_000] * 96
+    waiting = line(calls_ns=calls, warmup_ns=calls[-20:], wall_s=10.0, cpu_s=7.0, stolen_s=None)
+    found = times(100, [waiting])
+    assert found["latency.p50"].least == (36,)  # (4 * 50 + 46 * 100 - 3000) / 50, already below the quickest call
+    assert found["latency.p95"].least == (Decimal("67.032967"),)  # (91 * 100 - 3000) / 91
+
+
+def test_a_clock_that_saw_no_time_pass_divides_nothing_by_zero() -> None:
+    assert slowness(line(warmup_ns=[0] * 5000)) > 1
+    assert reductions([ratio(*[(5, 0)] * 50)]).values[0] < -1
+
+
+def test_one_pair_that_is_out_of_line_makes_no_reduction() -> None:
+    assert undisturbed_ratio([(9.9, 10)] * 9 + [(1, 10)]) == pytest.approx(0.99)
 
 
 def test_no_process_could_have_been_slower_than_it_was() -> None:

@@ -218,6 +218,8 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_contract(tolerance="0.000004"), "'float@test' is cached and differs by 0.00000472: 0.000004 is allowed"),
         (with_contract(found=()), "step 'float@test' does not say what came of its contract"),
         (with_contract(result="failed"), "step 'float@test' does not say what came of its contract"),
+        (with_contract(tolerance="-5"), "the differences of step 'float@test' are impossible"),
+        (with_contract(result="weird"), "step 'float@test' ended as no step does"),
         (with_contract(tolerance="1000000000000000000"), "the differences of step 'float@test' are impossible"),
         (with_deviation(batch=0), "the differences of step 'float@test' are impossible"),
         (with_deviation(difference="-0.1", rms="-0.1"), "the differences of step 'float@test' are impossible"),

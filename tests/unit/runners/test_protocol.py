@@ -178,7 +178,7 @@ def test_rows_of_a_sample_are_called_together(lane: HostLane, x: np.ndarray, tmp
 
 def test_the_same_artifact_on_both_sides_is_as_fast_as_itself(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     options = {"seconds": 0.002}
-    task = TIMING | {"task": "ratio", "calls": 20, "seconds": 0}
+    task = TIMING | {"task": "ratio", "calls": 20, "seconds": 0, "most": 20}
     job = program(tmp_path, task, options=options, baseline="model", baseline_options=options)
     blocks = np.array(lane.run(job)[1]["blocks_ns"])
     assert blocks.shape == (20, 2)
@@ -186,15 +186,21 @@ def test_the_same_artifact_on_both_sides_is_as_fast_as_itself(lane: HostLane, x:
 
 
 def test_blocks_that_take_no_time_go_on_for_as_long_as_is_asked(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
-    task = TIMING | {"task": "ratio", "calls": 1, "seconds": 0.2}
+    task = TIMING | {"task": "ratio", "calls": 1, "seconds": 0.2, "most": 10**6}
     (_, told) = lane.run(program(tmp_path, task, baseline="model", baseline_options={}))
     assert len(told["blocks_ns"]) > 100
     assert told["wall_s"] >= 0.2
 
 
+def test_blocks_are_no_more_than_a_report_needs(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    task = TIMING | {"task": "ratio", "calls": 1, "seconds": 60, "most": 30}
+    (_, told) = lane.run(program(tmp_path, task, baseline="model", baseline_options={}))
+    assert len(told["blocks_ns"]) == 30
+
+
 def test_each_side_of_a_pair_comes_first_in_every_other_process(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     told = tmp_path / "order"
-    task = TIMING | {"task": "ratio", "calls": 2, "seconds": 0, "processes": 2, "warmup_calls": 1}
+    task = TIMING | {"task": "ratio", "calls": 2, "seconds": 0, "most": 2, "processes": 2, "warmup_calls": 1}
     sides = {side: {"tell": [str(told), name]} for side, name in (("options", "A"), ("baseline_options", "B"))}
     lane.run(program(tmp_path, task, baseline="model", **sides))
     assert told.read_text() == "ABABBABAAB" + "BAABBABAAB"
