@@ -16,9 +16,6 @@ from deployspec.ir.rules import Rules as Rules
 CALLS_FOR_PERCENTILE: Final = {"latency.p50": 50, "latency.p90": 50, "latency.p95": 100, "latency.p99": 1000}
 """Warm calls in each process without which a percentile is not given."""
 
-UNDISTURBED_PERCENT: Final = 2
-"""So many of a process's calls, the quickest, are taken for those that nothing disturbed."""
-
 MOST_SCORES: Final = 10_000
 """Scores that a report holds of one figure and model."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, UNDISTURBED_PERCENT, NotMeasured, Processes
+from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, NotMeasured, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     """One line of a runner's task, such as `time`."""
 
 CONTENDED_SHARE: Final = 0.1
-"""A process is marked when waiting may have made more than this share of a figure, or of a ratio's whole run."""
+"""A process is marked when others may have made more than this share of a figure, or of a ratio's whole run."""
 
 PERCENTILES: Final = {"latency.p50": 50, "latency.p90": 90, "latency.p95": 95, "latency.p99": 99, "latency.max": 100}
+
+UNDISTURBED_PERCENT: Final = 2
+"""So many of a process's calls, the quickest, are taken for those that nothing disturbed."""
+
 _FEW_PAIRS: Final = 5
 """Fewer are no median."""
 

@@ -52,7 +52,7 @@ class Prune:
     """
 
     @classmethod
-    def ways(cls, schemes: Iterable[str]) -> tuple[Prune, ...]:  # noqa: ARG003 - it is none of them
+    def ways(cls, schemes: Iterable[str]) -> tuple[Prune, ...]:  # noqa: ARG003 - its methods are no schemes
         """Each method."""
         return cls(method="magnitude", sparsity=0.5), cls(method="structured", sparsity=0.5)
 
