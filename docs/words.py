@@ -292,7 +292,8 @@ EVIDENCE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "memory_peak_bytes": "peak resident memory above what was held before loading",
             "energy_mj": "of one call, above idle, from a counter that measures",
             "quarters_ms": "the median call of the first and of the last quarter of a sustained run",
-            "pairs_ms": "`[artifact, baseline]` for each pair of interleaved calls: gives `latency_reduction`",
+            "pairs_ms": "`[artifact, baseline]` for each pair of interleaved calls, 50 or more; those 2 % (at least 5) "
+            "that were quickest as a whole give `latency_reduction`",
             "contended": "whether others disturbed it",
         },
     ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_json
 from deployspec.ir.artifact import Done, sound
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, EvidenceClass, Measurement, NotMeasured
+from deployspec.ir.evidence import LEAST_CALLS, EvidenceClass, Measurement, NotMeasured
 from deployspec.measure.conduct import Tried, measure_conduct
 from deployspec.measure.difference import measure_difference
 from deployspec.measure.hygiene.figures import measure_hygiene, ways_of_counting
@@ -217,4 +217,4 @@ def _baseline(
 def _calls(target: Target) -> int:
     """Enough warm calls in each process for every percentile that a budget names."""
     wanted = {f"latency.{budget.metric.removeprefix('latency_')}" for budget in target.budgets}
-    return max([DEFAULT_CALLS, *(CALLS_FOR_PERCENTILE[name] for name in wanted if name in CALLS_FOR_PERCENTILE)])
+    return max([DEFAULT_CALLS, *(LEAST_CALLS[name] for name in wanted if name in LEAST_CALLS)])

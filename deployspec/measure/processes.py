@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.evidence import CALLS_FOR_PERCENTILE, NotMeasured, Processes
+from deployspec.ir.evidence import LEAST_CALLS, NotMeasured, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,10 +43,12 @@ _NS_PER_MS: Final = 10**6
 
 def times(calls: int, processes: Sequence[Process]) -> dict[str, Processes]:
     """Every percentile that `calls` warm calls give, and the three figures of a start."""
-    given = {name: percent for name, percent in PERCENTILES.items() if calls >= CALLS_FOR_PERCENTILE.get(name, 0)}
-    found = {name: _times(calls, [_percentile(each, percent) for each in processes]) for name, percent in given.items()}
+    given = {name: percent for name, percent in PERCENTILES.items() if calls >= LEAST_CALLS.get(name, 0)}
+    found = {name: [_percentile(each, percent) for each in processes] for name, percent in given.items()}
     starts = {"load": ("load_ns",), "first_call": ("first_call_ns",), "cold_start": ("load_ns", "first_call_ns")}
-    return found | {name: _times(calls, [_start(each, parts) for each in processes]) for name, parts in starts.items()}
+    found |= {name: [_start(each, parts) for each in processes] for name, parts in starts.items()}
+    slow = [slowness(each) for each in processes]
+    return {name: _times(calls, pairs, slow) for name, pairs in found.items()}
 
 
 def slowness(process: Process) -> float:
@@ -61,8 +63,7 @@ def slowness(process: Process) -> float:
 
 
 def _percentile(process: Process, percent: int) -> tuple[float, float]:
-    taken, least = percentile(process["calls_ns"], percent, waited_ns(process), waits(process))
-    return taken, least / slowness(process)
+    return percentile(process["calls_ns"], percent, waited_ns(process), waits(process))
 
 
 def percentile(
@@ -141,11 +142,12 @@ def decimal(value: float) -> Decimal:
 
 def _start(process: Process, parts: Sequence[str]) -> tuple[float, float]:
     took = sum(process[part] for part in parts)
-    return took, max(0.0, took - waited_ns(process["start"])) / slowness(process)
+    return took, max(0.0, took - waited_ns(process["start"]))
 
 
-def _times(calls: int, pairs: Iterable[tuple[float, float]]) -> Processes:
-    told = tuple(pairs)
+def _times(calls: int, pairs: Iterable[tuple[float, float]], slow: Iterable[float]) -> Processes:
+    """Of each process's time and the least that it was without waiting, at the speed that it had."""
+    told = [(value, least / times_slower) for (value, least), times_slower in zip(pairs, slow, strict=True)]
     return Processes(
         values=tuple(decimal(value / _NS_PER_MS) for value, _ in told),
         calls=calls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployspec.diagnostics import At, Diagnostic, KeyPath, Severity
-from deployspec.ir.evidence import EvidenceClass
+from deployspec.ir.rules import EvidenceClass
 from deployspec.ir.spec import SourceKind
 from deployspec.parse import meaning, paths
 

@@ -12,6 +12,7 @@ from deployspec.ir.spec import Model, Spec, Target
 from deployspec.parse import budgets, meaning, paths, policy, rules, shape, targets, toml
 from deployspec.parse.document import VERSION, Document, TargetTable
 from deployspec.parse.faults import Faults
+from deployspec.parse.kinds import Kind, kind_of
 from deployspec.registry import Family
 from deployspec.units import QuantityError, parse_duration_s
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
     from deployspec.ir.rules import Rules
     from deployspec.ir.verdict import Waiver
+
+_OTHERS: Final = {
+    Kind.POLICY: "this file is a policy, which specs extend, not a spec",
+    Kind.TRUST: "this file is a trust policy, which `verify` is given with --trust, not a spec",
+}
 
 MAX_TARGETS: Final = 10_000
 MAX_BUDGETS: Final = 1_000_000
@@ -67,9 +73,11 @@ def spec_in(file: toml.File) -> Spec:
 
 
 def _check_head(tree: dict[str, Any], faults: Faults) -> None:
-    """What makes reading on pointless: no version, another version, too many targets."""
-    version = tree.get("deployspec")
-    if version is None:
+    """What makes reading on pointless: another kind of file, no version, another version, too many targets."""
+    kind, version = kind_of(tree), tree.get("deployspec")
+    if kind is not Kind.SPEC:
+        faults.add("not-a-spec", _OTHERS[kind], help="a spec has [model] and [targets]; validate reads all three")
+    elif version is None:
         faults.add("missing-key", "the file does not say its language version", help=f"add deployspec = {VERSION}")
     elif version is True or version != VERSION:
         faults.at_value("unknown-version", f"version {version} is not known", ("deployspec",), f"known: {VERSION}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from deployspec.ir.budget import BUDGETS, CHANGES, Budget, EvidenceKind
 from deployspec.ir.evidence import (
-    CALLS_FOR_PERCENTILE,
+    LEAST_CALLS,
     Aggregate,
     Churn,
     Classified,
@@ -233,13 +233,14 @@ def _suits(measured: Measurement) -> bool:
 
 def _could_take(processes: Processes, name: str) -> bool:
     """Whether processes can have had such figures: no time is below nothing, and no ratio of two."""
+    enough = processes.calls >= LEAST_CALLS.get(name, 0)
     match name:
         case "latency_reduction":
-            return max(processes.values, default=0) <= 1
+            return enough and max(processes.values, default=0) <= 1
         case "sustained_slowdown":
             return min(processes.values, default=0) >= -1
         case _:
-            return processes.calls >= CALLS_FOR_PERCENTILE.get(name, 0) and min(processes.values, default=0) >= 0
+            return enough and min(processes.values, default=0) >= 0
 
 
 def _agreements(report: Report) -> Iterator[str]:

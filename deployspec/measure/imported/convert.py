@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import (
-    CALLS_FOR_PERCENTILE,
+    LEAST_CALLS,
     Classified,
     Count,
     EvidenceClass,
@@ -90,17 +90,20 @@ def _joint(table: Outcomes) -> Joint:
 def _processes(processes: Sequence[Process]) -> Iterator[tuple[str, Statistic]]:
     """Each figure that the processes give, one value a process; what too few calls cannot tell is not measured."""
     contended = tuple(each.contended for each in processes)
-    calls = min((_calls(each) for each in processes), default=0)
     for name, of in _FIGURES.items():
         values = tuple(_rounded(value) for each in processes if (value := of(each)) is not None)
-        least = CALLS_FOR_PERCENTILE.get(name, 0)
+        calls = min((_calls(each, name) for each in processes), default=0)
+        least = LEAST_CALLS.get(name, 0)
         if values and calls < least:
             yield name, NotMeasured(reason=f"{calls} calls in a process tell no {name}, which takes {least}")
         elif values:
             yield name, Processes(values=values, calls=calls, contended=contended)
 
 
-def _calls(process: Process) -> int:
+def _calls(process: Process, name: str) -> int:
+    """How many calls the figure is of, or pairs of them."""
+    if name == "latency_reduction":
+        return len(process.pairs_ms)
     return len(process.calls_ms) or process.calls or 0
 
 

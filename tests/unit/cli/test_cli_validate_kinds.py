@@ -289,3 +289,17 @@ def test_github_and_sarif_name_the_place() -> None:
         "artifactLocation": {"uri": "it.toml"},
         "region": {"startLine": 3, "startColumn": 1, "endColumn": 5},
     }
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [(POLICY, "a policy, which specs extend"), ("trust = 1\nthreshold = 1\n", "a trust policy, which `verify`")],
+)
+def test_other_commands_say_that_it_is_no_spec(here: Path, command: str, text: str, what: str) -> None:
+    (here / "other.toml").write_text(text)
+    program = [sys.executable, "-m", "deployspec", command, "other.toml"]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"error[not-a-spec]: this file is {what}")
+    assert ran.stderr.count("error[") == 1

@@ -193,7 +193,7 @@ def test_processes_give_one_value_each() -> None:
         "memoryPeakBytes": 1000,
         "energyMj": "0.25",
         "quartersMs": ["2", "3"],
-        "pairsMs": [["1", "4"], ["2", "2"], ["3", "6"]],
+        "pairsMs": [["1", "4"], ["2", "2"], ["3", "6"], *[["9", "18"]] * 47],
         "contended": True,
     }
     found = {name: statistic for name, (statistic, _) in statistics({"processes": [process]}).items()}
@@ -213,6 +213,14 @@ def test_processes_give_one_value_each() -> None:
     }
     assert all(each.contended == (True,) for each in found.values() if isinstance(each, Processes))
     assert found["latency.p99"] == NotMeasured(reason="100 calls in a process tell no latency.p99, which takes 1000")
+
+
+def test_a_ratio_takes_as_many_pairs_in_each_process_as_one_of_our_own() -> None:
+    few, enough = ({"pairsMs": [["1", "2"]] * pairs} for pairs in (49, 50))
+    told = statistics({"processes": [enough]})["latency_reduction"][0]
+    assert told == Processes(values=(Decimal("0.5"),), calls=50, contended=(False,))
+    too_few = NotMeasured(reason="49 calls in a process tell no latency_reduction, which takes 50")
+    assert statistics({"processes": [few, enough]})["latency_reduction"][0] == too_few
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:

@@ -234,6 +234,7 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_statistic(Processes(values=(Decimal(-1),), calls=100), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal(2),), calls=99), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal("1.1"),), calls=50), "latency_reduction"), "impossible"),
+        (with_statistic(Processes(values=(Decimal("0.5"),), calls=49), "latency_reduction"), "impossible"),
         (with_churn(n=99), "the churn of target 'server' on 'test' is not of the samples that its agreement counts"),
         (with_agreement(hits=697, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=700, n=700), "is not that of its confusion matrices"),
