@@ -15,14 +15,17 @@ from math import sqrt
 from error_rates import (
     ALPHA,
     DRAWN,
+    SHAPES,
     Drop,
     Errors,
     f1,
+    mean_score,
     precision_drop,
     processes,
     share,
     ten_classes,
     two_classes,
+    worst_of_two,
     worst_share,
 )
 
@@ -38,6 +41,12 @@ PAIRED = (
 """Passes are exact while limit x n is below 100; beyond, as for every fail, Tango's interval stands in."""
 
 BEYOND = ((1000, Decimal("0.1")), (2000, Decimal("0.05")), (10_000, Decimal("0.01")))
+ABOUT = (0.06, 0.06)
+"""Of what is drawn: 2,000 draws leave a quantile, and so an error, off by a tenth."""
+
+UNSEEN = (1.0, ALPHA)
+"""Of a mean whose rare, large scores the sample may lack: no method bounds what it has not seen."""
+
 LOOKED = ((6,), (6, 12), (6, 12, 24))
 
 
@@ -84,10 +93,15 @@ def by_size() -> Iterator[Row]:
             if each + float(limit) <= 1:
                 yield Row(name, f"{_percent(each)} unchanged", tuple(drop.errors(each) for drop in drops), most)
         yield Row(name, "worst", tuple(drop.worst() for drop in drops), most)
-    for classes, make, of_f1 in ((2, two_classes, (0.06, 0.08)), (10, ten_classes, (0.08, 0.25))):
-        yield from _over_shares(f"resampled: macro recall, {classes} classes", make(MacroRecall), (0.08, 0.09))
-        yield from _over_shares(f"resampled: macro F1, {classes} classes", make(MacroF1), of_f1)
-    yield from _over_shares("resampled: precision drop of 5 pp", precision_drop, (0.08, 0.05))
+    for classes, make in ((2, two_classes), (10, ten_classes)):
+        yield from _over_shares(f"resampled: macro recall, {classes} classes", make(MacroRecall), ABOUT)
+        yield from _over_shares(f"resampled: macro F1, {classes} classes", make(MacroF1), ABOUT)
+    for kind, name in ((MacroRecall, "macro recall"), (MacroF1, "macro F1")):
+        yield Row(f"resampled: {name}, 2 unlike classes", "worst", tuple(map(worst_of_two(kind), SIZES)), ABOUT)
+    yield Row("resampled: precision drop", "worst", tuple(map(precision_drop, SIZES)), ABOUT)
+    for shape in SHAPES:
+        most = UNSEEN if "hundred" in shape else (ALPHA, ALPHA)
+        yield Row("bootstrapped: a mean of scores", shape, tuple(mean_score(n, shape) for n in SIZES), most)
 
 
 def beyond() -> Iterator[Row]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from itertools import product
 from math import comb
@@ -12,13 +13,15 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import binom
 
-from deployspec.ir.evidence import PairedOutcomes
+from deployspec.ir.evidence import Aggregate, PairedOutcomes, Scores
 from deployspec.judge.figure import Figure
 from deployspec.judge.jaccard import Overlap
-from deployspec.judge.order import LOOKS, rank_above
 from deployspec.judge.paired import Paired, p_value_above, p_value_below
+from deployspec.judge.processes import LOOKS
 from deployspec.judge.proportions import Proportion, lower_bound
+from deployspec.judge.ranks import rank_above
 from deployspec.judge.resample import MacroF1, MacroRecall, PrecisionDrop, Resampled
+from deployspec.judge.scores import Change, Drawn
 
 ALPHA = 0.05
 
@@ -28,7 +31,11 @@ DRAWN = 1000
 NEGLIGIBLE = 1e-9
 """Tables that are rarer are not judged, and count as errors."""
 
-DROP = Decimal("0.05")
+FEWER = 200
+"""Of scores, whose bounds take longer."""
+
+EVERY = 100
+"""Up to so many samples, every table of two classes is judged."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +112,88 @@ def ten_classes(kind: type[MacroRecall] | type[MacroF1]) -> Callable[[int, float
     return errors
 
 
-def precision_drop(n: int, p: float) -> Errors:
-    """A drop of 5 pp from a precision of p, of n samples that either model calls so; 3 % of them are lost."""
-    lost, drop = 0.03, float(DROP)
-    right = p - lost
-    raised = right / (p - drop) - right - (1 - p)
-    cells = np.array([right, lost, 0.0, raised, 0.0, 1 - p])
-    drawn = np.random.default_rng(n).multinomial(n, cells / cells.sum(), size=DRAWN)
+def worst_of_two(kind: type[MacroRecall] | type[MacroF1]) -> Callable[[int], Errors]:
+    """Over two classes of n samples, as many of each or one of ten, each found with any chance."""
+
+    def errors(n: int) -> Errors:
+        found = [
+            _of_two(kind, (first, n - first), chances)
+            for first in (n // 2, n // 10)
+            for chances in product((0.5, 0.7, 0.9, 0.97, 1.0), repeat=2)
+        ]
+        return _worst(found)
+
+    return errors
+
+
+def _of_two(kind: type[MacroRecall] | type[MacroF1], support: tuple[int, int], chances: tuple[float, float]) -> Errors:
+    """The mean over two classes: every table is judged where they are few."""
+    truth = float(_estimate(kind, support, chances))
+    about = sum(support) > EVERY
+    if about:
+        rng = np.random.default_rng(sum(support))
+        pairs = Counter(map(tuple, rng.binomial(support, chances, (DRAWN, 2)).tolist()))
+        weighed = ((a, b, count / DRAWN) for (a, b), count in pairs.items())
+    else:
+        each = product(_hits(support[0], chances[0]), _hits(support[1], chances[1]))
+        weighed = ((a, b, one * other) for (a, one), (b, other) in each if one * other > NEGLIGIBLE)
+    tables = ((_two(kind, support, (a, b)), chance) for a, b, chance in weighed)
+    return of_floor(tables, truth, about=about)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A figure that was worked out before."""
+
+    found: Figure
+
+    def figure(self, _: float | None) -> Figure:
+        """It."""
+        return self.found
+
+
+@cache
+def _two(kind: type[MacroRecall] | type[MacroF1], support: tuple[int, int], hits: tuple[int, int]) -> Known:
+    (n, m), (a, b) = support, hits
+    return Known(_table(kind, np.array([[a, n - a], [m - b, b]])).figure(ALPHA))
+
+
+def _estimate(
+    kind: type[MacroRecall] | type[MacroF1], support: tuple[int, int], chances: tuple[float, float]
+) -> Fraction:
+    """The figure of the table in which each class is found as often as it is on the whole."""
+    (n, m), (p, q) = support, (Fraction(str(each)) for each in chances)
+    scale = 10_000
+    cells = [[n * p, n * (1 - p)], [m * (1 - q), m * q]]
+    return _table(kind, np.array([[int(each * scale) for each in row] for row in cells])).table.estimate
+
+
+def precision_drop(n: int) -> Errors:
+    """The worst of drops of 2, 5 and 10 pp from any precision: by lost samples, by new false alarms, by both."""
+    return _worst(
+        _precision_drop(n, np.array(cells) / sum(cells), drop)
+        for drop, p in product((0.02, 0.05, 0.1), (0.5, 0.9, 1.0))
+        for cells in _dropped(p, drop)
+    )
+
+
+def _dropped(p: float, drop: float) -> Iterator[tuple[float, ...]]:
+    """Shares of both, lost, gained, raised, silenced and kept, of a precision of p that becomes p - drop."""
+    after = p - drop
+    yield p, 0.0, 0.0, p / after - 1, 0.0, 1 - p
+    lost = drop / (1 - after)
+    yield p - lost, lost, 0.0, 0.0, 0.0, 1 - p
+    churn = 0.03 * (p < 1)
+    yield p - churn, churn, churn, p / after - 1 + churn, churn, 1 - p - churn
+
+
+def _precision_drop(n: int, shares: np.ndarray, drop: float) -> Errors:
+    """Of n samples that either model calls so."""
     passes = fails = 0
+    limit = Decimal(str(drop))
+    if shares.min() < 0:
+        return Errors(0, 0, about=True)
+    drawn = np.random.default_rng(n).multinomial(n, shares, size=DRAWN)
     for table, count in Counter(map(tuple, drawn.tolist())).items():
         both, broken, repaired, alarms, silenced, kept = table
         if not (both + broken + silenced + kept and both + repaired + alarms + kept):
@@ -120,9 +201,40 @@ def precision_drop(n: int, p: float) -> Errors:
         inside = PairedOutcomes(both=both, broken=broken, repaired=repaired, neither=0)
         outside = PairedOutcomes(both=0, broken=alarms, repaired=silenced, neither=kept)
         figure = Resampled(PrecisionDrop(inside, outside), 0).figure(ALPHA)
-        passes += count * (figure.upper < DROP)
-        fails += count * (figure.lower > DROP)
+        passes += count * (figure.upper < limit)
+        fails += count * (figure.lower > limit)
     return Errors(passes / DRAWN, fails / DRAWN, about=True)
+
+
+SHAPES = {
+    "even": (lambda rng, n: rng.random(n), 0.5),
+    "skewed": (lambda rng, n: rng.exponential(size=n), 1.0),
+    "one in a hundred is 50": (
+        lambda rng, n: np.where(rng.random(n) < 0.01, 50.0, rng.random(n)),
+        0.01 * 50 + 0.99 * 0.5,
+    ),
+}
+"""Scores, and their mean."""
+
+
+def mean_score(n: int, shape: str) -> Errors:
+    """The mean of n scores of that shape."""
+    draw, truth = SHAPES[shape]
+    rng = np.random.default_rng(n)
+    passes = fails = 0
+    for _ in range(FEWER):
+        drawn = tuple(Decimal(f"{score:.6f}") for score in draw(rng, n))
+        figure = Drawn(Scores(artifact=drawn, reference=drawn, aggregate=Aggregate.MEAN), Change(), 0).figure(ALPHA)
+        passes += figure.upper is not None and figure.upper < truth
+        fails += figure.lower is not None and figure.lower > truth
+    return Errors(passes / FEWER, fails / FEWER, about=True)
+
+
+def _worst(found: Iterable[Errors]) -> Errors:
+    """The most wrong passes and the most wrong fails, each by itself."""
+    each = list(found)
+    about = any(one.about for one in each)
+    return Errors(max(one.passes for one in each), max(one.fails for one in each), about)
 
 
 @dataclass(frozen=True)
@@ -144,10 +256,8 @@ class Drop:
 
     def worst(self) -> Errors:
         """The largest errors that any share of unchanged pairs leaves, passes and fails each by itself."""
-        each = [
-            self._at(q) for q in (1 - float(self.limit)) / (1 + self.rho) * np.sin(np.linspace(0, np.pi / 2, 300)) ** 2
-        ]
-        return Errors(max(e.passes for e in each), max(e.fails for e in each))
+        largest = (1 - float(self.limit)) / (1 + self.rho)
+        return _worst(self._at(q) for q in largest * np.sin(np.linspace(0, np.pi / 2, 300)) ** 2)
 
     def _at(self, q: float) -> Errors:
         """Where a sample is repaired with chance q."""
@@ -206,7 +316,7 @@ def processes(looks: tuple[int, ...]) -> Errors:
         for above, count in slower.items():
             for more in range(steps + 1):
                 ways[above + more] += count * comb(steps, more)
-        rank = rank_above(look, ALPHA / len(LOOKS))
+        rank = rank_above(look, 0.5, ALPHA / len(LOOKS))
         passed = {above for above in ways if rank is not None and above <= look - rank}
         failed = {above for above in ways if rank is not None and look - above <= look - rank}
         error += sum(ways[above] for above in passed) / 2**look

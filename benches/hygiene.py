@@ -13,7 +13,7 @@ from claim import Claim, of_pairs
 from stopwatch import run, taking_turns
 
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.measure.hygiene.leakage import find_leaks
 from deployspec.sources.fingerprints import fingerprints
 
@@ -29,7 +29,7 @@ STEP = """
 import sys
 from pathlib import Path
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.measure.hygiene.near_duplicates import find_near_duplicates
 
 folder = Path(sys.argv[1])

@@ -30,7 +30,7 @@ from deployspec.ir.evidence import Measurement, Processes, Rules
 from deployspec.ir.structure import End
 from deployspec.ir.verdict import Outcome
 from deployspec.judge import LOOKS, judge, timing_decided
-from deployspec.judge.order import median_bounds
+from deployspec.judge.processes import median_bounds
 from deployspec.lanes.host import HostLane
 from deployspec.measure.file import File, drawn, timed_file
 from deployspec.measure.timing import Timed, time_artifact

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input, Output
+    from deployspec.ir.model import Input, Output
 
 PROBE_SAMPLES: Final = 16
 PROBE_BYTES: Final = 4 << 20

@@ -1,7 +1,8 @@
-"""Every way in which a run can end badly, each with its exit code.
+"""The ways in which a run can end badly, each with its exit code.
 
 A message says what happened, why (as far as it is known) and what to do next. Only `cli` catches
-`DeploySpecError`; any other exception is a bug, keeps its traceback and exits 70.
+`DeploySpecError`; any other exception is a bug, keeps its traceback and exits 70. What one module alone raises stands
+beside what raises it: `contract`, `routes`, `measure.own_metric`, `evaluators.mlprogram.faults`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line; the first that applies wins, in the order of `PRECEDENCE`."""
+    """Exit codes of the command line; of several the first of 2, 5, 4, 1, 3, 0 wins."""
 
     OK = 0
     FAILED = 1

@@ -12,7 +12,14 @@ from deployspec.ir.device import MeasuredOn
 from deployspec.ir.evidence import Count, EvidenceClass, NotMeasured
 from deployspec.ir.evidence_file import PAYLOAD_TYPE
 from deployspec.ir.report import Digest, Import
-from deployspec.measure.imported import is_envelope, kind_of_log, measurements, read_document, read_file
+from deployspec.measure.imported import (
+    is_envelope,
+    kind_of_log,
+    measurements,
+    miscounts,
+    read_document,
+    read_file,
+)
 from deployspec.trust import dsse
 from deployspec.trust.policy import Role
 
@@ -21,21 +28,23 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from deployspec.ir.artifact import Done
+    from deployspec.ir.artifact import Done, StepResult
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.evidence_file import EvidenceFile, Run
+    from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec, Target
     from deployspec.trust.policy import TrustPolicy
 
 
 @dataclass(frozen=True)
 class Handed:
-    """One run of a file, as the report tells of it, with its figures and its place in the file.
+    """One run of a file, as it stands there and as the report tells of it, with its figures and its place in the file.
 
     `signed_as` are the key ids that the file's envelope names, verified or not.
     """
 
     record: Import
+    run: Run
     figures: tuple[Measurement, ...]
     path: Path
     pointer: str
@@ -86,14 +95,15 @@ def _handed(
         note=run.note,
     )
     counts = bool(signers) or target.rules.accept_claimed
-    handed = Handed(record, measurements(run, digest.sha256, counts=counts), file, pointer)
+    handed = Handed(record, run, measurements(run, digest.sha256, counts=counts), file, pointer)
     _refuse_misfit(handed, run, target, spec)
     return handed
 
 
 def _refuse_misfit(handed: Handed, run: Run, target: Target, spec: Spec) -> None:
     """A run must be of the target's device and of the task's classes."""
-    if run.evidence is MeasuredOn.DEVICE and target.device and run.device and run.device.name != target.device:
+    of_a_device = run.evidence in (MeasuredOn.DEVICE, MeasuredOn.EMULATOR)
+    if of_a_device and target.device and run.device and run.device.name != target.device:
         asked = f"'{run.device.name}' is not the device of target '{target.name}', which is '{target.device}'"
         raise handed.fault(f"{asked}: its figures prove nothing there", "/device/name")
     labels = spec.task.label_set if spec.task else frozenset()
@@ -136,7 +146,7 @@ def _refuse_repeats(found: Sequence[Handed]) -> None:
         if artifact.sha256 != handed.record.artifact.sha256:
             what = f"target '{handed.record.target}' was measured with another artifact before, {artifact.sha256}"
             raise handed.fault(what, "/artifact/sha256")
-        for each in handed.figures:
+        for each in measurements(handed.run, handed.record.file.sha256, counts=True):
             other = seen.setdefault(_key(each), handed)
             if other is not handed:
                 place = f"{other.path}:{other.pointer}"
@@ -148,11 +158,18 @@ def _key(figure: Measurement) -> tuple[str, str, str, EvidenceClass]:
     return figure.target, figure.name, figure.split, figure.evidence
 
 
-def hold_against(handed: Sequence[Handed], built: Mapping[str, Done]) -> tuple[Handed, ...]:
-    """The runs of the targets that were built. Raises EvidenceFault for one that is of other bytes than these."""
+def hold_against(
+    handed: Sequence[Handed], built: Mapping[str, Done], plan: Plan, results: Mapping[str, StepResult]
+) -> tuple[Handed, ...]:
+    """The runs of the targets that were built.
+
+    Raises EvidenceFault for one that is of other bytes than these, or counts other samples than are counted here.
+    """
     kept = tuple(each for each in handed if each.record.target in built)
     for each in kept:
         _hold(each, built[each.record.target].artifact)
+        for inside, what in miscounts(each.run, plan, results):
+            raise each.fault(what, inside)
     return kept
 
 
@@ -168,6 +185,23 @@ def _hold(run: Handed, artifact: Path) -> None:
 def merged(measured: Sequence[Measurement], handed: Sequence[Handed]) -> tuple[Measurement, ...]:
     """What was measured here, and what was handed in beside it; of one class, what was measured here stands."""
     figures = {_key(each) for each in measured if not isinstance(each.statistic, NotMeasured)}
-    added = [each for run in handed for each in run.figures if _key(each) not in figures]
+    added = [each for each in _standing(handed) if _key(each) not in figures]
     replaced = {_key(each) for each in added}
     return (*(each for each in measured if _key(each) not in replaced), *added)
+
+
+def _standing(handed: Sequence[Handed]) -> Iterator[Measurement]:
+    """Every figure; of several claims to one, or to those of one split, the claims of the run of the best class."""
+    best: dict[tuple[str, str], Handed] = {}
+    for run in sorted(handed, key=lambda each: list(EvidenceClass).index(each.record.stated)):
+        for each in run.figures:
+            if each.evidence is EvidenceClass.CLAIMED:
+                best.setdefault(_claim(each), run)
+    for run in handed:
+        for each in run.figures:
+            if each.evidence is not EvidenceClass.CLAIMED or best[_claim(each)] is run:
+                yield each
+
+
+def _claim(figure: Measurement) -> tuple[str, str]:
+    return figure.target, figure.split or figure.name

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -41,6 +42,7 @@ _DROP_CAPABILITY, _CAPABILITIES = 24, 64
 _FILE_OWNERS: Final = range(4)
 """Capabilities that let root use the files of others: all that it keeps."""
 _SET_DUMPABLE: Final = 4
+_ADOPT_ORPHANS: Final = 36
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 
@@ -52,10 +54,15 @@ _READ: Final = _EXECUTE | _READ_FILE | _READ_DIR | _IOCTL
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What a process keeps: it reads all but `hidden`, and writes beneath `writes` only."""
+    """What a process keeps: it reads all but `hidden`, yet `reads` in there too, and writes beneath `writes` only.
 
-    writes: tuple[Path, ...]
+    Whoever starts a process from within a policy has left the network already, and says so by `offline`.
+    """
+
+    writes: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    reads: tuple[Path, ...] = ()
+    offline: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could not hold: rights add up, so that nothing is hidden where a process may write."""
@@ -64,15 +71,23 @@ class Policy:
                 raise ValueError(f"{secret} cannot be hidden from who may write to the folder that it lies in")
 
     def command(self, program: Sequence[str]) -> list[str]:
-        """The command line that runs `program` under this policy, as far as the system can.
-
-        From then on no other process of ours may look into this one, where a passphrase may be.
-        """
+        """The command line that runs `program` under this policy, as far as the system can."""
         if not available():
             return list(program)
-        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
-        said = {"writes": list(map(str, self.writes)), "hidden": list(map(str, self.hidden))}
+        said = {"offline": self.offline} | {
+            name: list(map(str, paths))
+            for name, paths in (("writes", self.writes), ("hidden", self.hidden), ("reads", self.reads))
+        }
         return [sys.executable, "-I", "-S", __file__, json.dumps(said), *program]
+
+
+def hide_memory() -> None:
+    """Let no other process of this user look into this one, where a passphrase may be: no debugger, no core dump.
+
+    For a program that starts processes under a policy, before the first.
+    """
+    if available():
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @cache
@@ -85,6 +100,40 @@ def available() -> tuple[str, ...]:
     return tuple(told.split(", ")) if told else ()
 
 
+def keep_within(folder: Path) -> None:
+    """Let this process, of a single thread, and those it starts write beneath `folder` only, and signal no other."""
+    if sys.platform == "linux" and _landlock_version():
+        _restrict([str(folder)], [])
+
+
+def end_orphans() -> None:
+    """End and reap all children of this process: none may be of use any longer.
+
+    Of one that was started under a policy they are also those whom their own parents left behind.
+    """
+    with suppress(ChildProcessError):  # none is left
+        while end_beneath(os.getpid()):
+            os.waitpid(-1, 0)
+
+
+def end_beneath(pid: int) -> set[int]:
+    """Send SIGKILL to whatever the process started, and what that started in turn; those that it was sent to."""
+    found = set(_beneath(pid))
+    for each in found:
+        with suppress(OSError):
+            os.kill(each, signal.SIGKILL)
+    return found
+
+
+def _beneath(pid: int) -> Iterator[int]:
+    """Its children, and theirs; empty where the system does not tell."""
+    with suppress(OSError):
+        for tasks in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (tasks / "children").read_text().split()):
+                yield child
+                yield from _beneath(child)
+
+
 def _main(policy: str, *program: str) -> None:
     """Become `program` under `policy`; without a policy, tell what there is."""
     if not policy:
@@ -93,11 +142,14 @@ def _main(policy: str, *program: str) -> None:
         sys.stdout.write(", ".join(found))
         return
     asked = json.loads(policy)
-    _leave_the_network()
+    if not asked["offline"]:
+        _leave_the_network()
+    ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     if _landlock_version():
         home = os.path.expanduser("~")  # noqa: PTH111 - without a home it stays as it is
         hidden = [*asked["hidden"], *(os.path.join(home, each) for each in SECRETS)]  # noqa: PTH118
-        _restrict(asked["writes"], [os.path.realpath(each) for each in hidden if os.path.exists(each)])  # noqa: PTH110
+        found = [os.path.realpath(each) for each in hidden if os.path.exists(each)]  # noqa: PTH110
+        _restrict(asked["writes"], found, asked["reads"])
     os.execvp(program[0], program)  # noqa: S606
 
 
@@ -129,7 +181,7 @@ class _Rule(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
 
 
-def _restrict(writes: Sequence[str], hidden: Sequence[str]) -> None:
+def _restrict(writes: Sequence[str], hidden: Sequence[str], reads: Sequence[str] = ()) -> None:
     """Take away all rights to files but these; from then on no TCP, and no signal to whoever started us."""
     version, libc = _landlock_version(), ctypes.CDLL(None, use_errno=True)
     # Each version knows more rights: https://docs.kernel.org/userspace-api/landlock.html#previous-limitations
@@ -137,7 +189,8 @@ def _restrict(writes: Sequence[str], hidden: Sequence[str]) -> None:
     attributes = _Ruleset(files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
-    rules = [*_readable("/", hidden), *((path, files) for path in (*writes, *_DEVICES))]
+    rules = [*_readable("/", hidden), *((path, _READ) for path in reads)]
+    rules += [(path, files) for path in (*writes, *_DEVICES)]
     for path, rights in rules:
         _allow(libc, ruleset, path, rights & files)
     for capability in set(range(_CAPABILITIES)) - set(_FILE_OWNERS):

@@ -1,22 +1,22 @@
-"""The whole flow, on one screen: a spec becomes a plan, artifacts, evidence, verdicts and a signed report.
+"""The whole flow: a spec becomes a plan, artifacts, evidence, verdicts and a signed report.
 
 Each stage is one verb. What depends on the machine (clock, lane, store, key) enters here.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from deployspec.build import Progress, build
-from deployspec.errors import DeploySpecError, ExitCode
+from deployspec.build import build
+from deployspec.build.ahead import Ahead
+from deployspec.errors import DeploySpecError
 from deployspec.handed_in import hold_against, merged, read_evidence
-from deployspec.ir.artifact import Done, sound
+from deployspec.ir.artifact import sound
+from deployspec.isolation import hide_memory
 from deployspec.judge import LOOKS, baseline_findings, conclude, judge, timing_decided, waiver_findings
 from deployspec.lanes.host import HostLane, this_machine
-from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import Ledger, SampleStore, measure, measure_timing, measure_uses
 from deployspec.preflight import build_context, read, read_spec, refuse_missing_extras
 from deployspec.report.compose import Findings, built_targets, compose, judged_targets
@@ -25,79 +25,27 @@ from deployspec.report.files import set_aside, write_report
 from deployspec.report.provenance import told
 from deployspec.report.remarks import remarks
 from deployspec.report.statement import to_bytes
+from deployspec.requests import Checked, CheckRequest, JudgeRequest, Watch
 from deployspec.sources.identity import origins
 from deployspec.trust import dsse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from deployspec.build import Store
     from deployspec.handed_in import Handed
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Measurement
-    from deployspec.ir.plan import Plan, Step
+    from deployspec.ir.plan import Plan
     from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.spec import Spec, Target
     from deployspec.ir.verdict import Verdict
     from deployspec.lanes.program import Lane
-    from deployspec.trust.keys import Signer
-    from deployspec.trust.policy import TrustPolicy
 
 
-class Watch(Progress, Protocol):
-    """Told of everything that takes time."""
-
-    def timing(self, target: Target) -> None:
-        """A target's latency is about to be measured."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hearing:
-    """What a user asks to be judged, beyond the spec. `targets` narrows it; without a `key` the report is unsigned."""
-
-    out: Path
-    targets: tuple[str, ...] = ()
-    key: Signer | None = None
-    strict: bool = False
-    evidence: tuple[Path, ...] = ()
-    """Files of measurements made elsewhere."""
-    trust: TrustPolicy | None = None
-    """Says whose signature makes such a file more than a claim."""
-    kept: Callable[[Path], None] = lambda _: None
-    """Told where an earlier report that is signed has been put."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(Hearing):
-    """What a user asks of a check: also to build and to measure."""
-
-    store: Store
-    reuse_latency_s: int | None = None
-    jobs: int = 2
-    memory_limit_bytes: int | None = None
-    """For each step; None leaves it the machine's memory."""
-    hidden: tuple[Path, ...] = ()
-    """Files that nothing which opens a model may read: the signing key."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checked:
-    """A finished check: what was concluded, and the envelope that proves it."""
-
-    report: Report
-    envelope: dsse.Envelope
-    path: Path
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """4 when a step failed, else what the verdicts conclude."""
-        failed = any(target.failure and target.steps for target in self.report.targets)
-        return ExitCode.BUILD_FAILED if failed else self.report.result.exit_code
-
-
-def check(path: Path, request: Request, watch: Watch) -> Checked:
+def check(path: Path, request: CheckRequest, watch: Watch) -> Checked:
     """Spec to signed report. Raises DeploySpecError for whatever leaves nothing to report on."""
+    hide_memory()
     _make_way(request)
     spec, plan = read(path, request.targets)
     handed = read_evidence(request.evidence, spec, request.trust, datetime.now(UTC))
@@ -106,10 +54,10 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     limit = request.memory_limit_bytes or this_machine().memory_bytes
     context = replace(build_context(spec, found), memory_limit_bytes=limit, hidden=request.hidden)
     with HostLane(apart=True, hidden=request.hidden) as lane:
-        progress = watch if request.reuse_latency_s else _Ahead(watch, lane, plan)
+        progress = watch if request.reuse_latency_s else Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
         made = {each.target: it for each in plan.routes if (it := sound(each.artifact, each.steps, results))}
-        handed = hold_against(handed, made)
+        handed = hold_against(handed, made, plan, results)
         measurements = merged(tuple(_measure(spec, plan, results, lane, request, watch)), handed)
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
@@ -134,7 +82,7 @@ def check(path: Path, request: Request, watch: Watch) -> Checked:
     return _signed(report, artifacts, request)
 
 
-def judge_evidence(path: Path, request: Hearing) -> Checked:
+def judge_evidence(path: Path, request: JudgeRequest) -> Checked:
     """Spec and evidence to signed report, with nothing built or measured. Raises DeploySpecError."""
     _make_way(request)
     spec, now = read_spec(path, request.targets), datetime.now(UTC)
@@ -158,7 +106,7 @@ def judge_evidence(path: Path, request: Hearing) -> Checked:
     return _signed(report, (), request)
 
 
-def _make_way(request: Hearing) -> None:
+def _make_way(request: JudgeRequest) -> None:
     """Set an earlier report aside, before anything can fail that it would then be taken for the result of."""
     if kept := set_aside(request.out):
         request.kept(kept)
@@ -175,29 +123,8 @@ def _findings(
     )
 
 
-class _Ahead:
-    """Progress that, at the first evaluation, lets every runner that will be timed import its runtime for that.
-
-    By then the longest conversion has one core and little is left for the others.
-    """
-
-    def __init__(self, watch: Watch, lane: Lane, plan: Plan) -> None:
-        self.started, self.waiting = watch.started, watch.waiting
-        self._watch, self._lane = watch, lane
-        self._runners = {route.runner for route in plan.routes if route.runner and not route.runner.is_evaluator}
-        self._evaluations = {step for route in plan.routes for _, step in route.evaluations}
-
-    def finished(self, step: Step, result: StepResult) -> None:
-        """Pass it on, and prepare."""
-        self._watch.finished(step, result)
-        if isinstance(result, Done) and step.id in self._evaluations:
-            for runner in self._runners:
-                with suppress(ProgramFailed):  # it will be told where the runner is wanted
-                    self._lane.prepare(runner)
-
-
 def _measure(
-    spec: Spec, plan: Plan, results: dict[str, StepResult], lane: Lane, request: Request, watch: Watch
+    spec: Spec, plan: Plan, results: dict[str, StepResult], lane: Lane, request: CheckRequest, watch: Watch
 ) -> Iterator[Measurement]:
     yield from measure(spec, plan, results, lane)
     yield from measure_uses(plan, results, Ledger(request.store.root / "ledger"))
@@ -216,6 +143,9 @@ class _Clock:
     def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
         return timing_decided(target.budgets, found, target.rules)
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def timing(self, target: Target) -> None:
         self.watch.timing(target)
 
@@ -225,7 +155,7 @@ def _judge(spec: Spec, measurements: Sequence[Measurement], at: datetime) -> Ite
         yield from judge(target.name, target.budgets, measurements, target.rules, spec.waivers, at)
 
 
-def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: Hearing) -> Checked:
+def _signed(report: Report, artifacts: Sequence[tuple[TargetReport, Path]], request: JudgeRequest) -> Checked:
     """Sign, then write the report and copies of the artifacts that it names.
 
     Raises DeploySpecError for one that would not be believed, such as one of evidence that does not fit together.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deployspec.build import BuildContext, cached, missing_distributions
+from deployspec.build import BuildContext, foresee, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import SpecFaults, UsageError
 from deployspec.ir.plan import Action
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import decidable
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
 from deployspec.sources.dataset import refuse_ahead
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from deployspec.build import Store
+    from deployspec.build import Due, Store
     from deployspec.diagnostics import KeyPath
+    from deployspec.ir.artifact import Done
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec
     from deployspec.judge.decidable import Decidable
@@ -70,7 +71,7 @@ def refuse_unfit_data(spec: Spec, plan: Plan) -> None:
 def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
     """For each target, what its splits can decide at their size, before any compute."""
     found_in = {split: split_support(spec, split) for split in spec.data.splits() if split in JUDGED_SPLITS}
-    support = {split: SplitSupport(**each._asdict()) for split, each in found_in.items() if each}
+    support = {split: each for split, each in found_in.items() if each}
     known: dict[tuple[object, ...], tuple[Decidable, ...]] = {}
     found = {}
     for target in spec.targets:
@@ -82,15 +83,23 @@ def decide_ahead(spec: Spec) -> dict[str, tuple[Decidable, ...]]:
     return found
 
 
-def cached_steps(spec: Spec, plan: Plan, store: Store) -> frozenset[str]:
-    """The steps of the plan that the store already holds. Starts and writes nothing."""
-    return frozenset(cached(plan, store, build_context(spec, origins(spec))))
+def foreseen_steps(spec: Spec, plan: Plan, store: Store) -> dict[str, Done | Due]:
+    """Each step of the plan as the store already holds it, or what it is due for. Starts and writes nothing."""
+    return foresee(plan, store, build_context(spec, origins(spec)))
 
 
 def build_context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
     """What the plan leaves open: where the spec lies, and the digests of what no step makes."""
     digests = {origin.id: origin.sha256 for origin in found.values()}
-    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=spec.targets[0].rules.seed)
+    seed, judged = spec.targets[0].rules.seed, tuple(_judged_files(spec))
+    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=seed, judged=judged)
+
+
+def _judged_files(spec: Spec) -> Iterator[Path]:
+    """Where the judged splits lie; one that code yields lies nowhere that could be known."""
+    for split, value in spec.data.splits().items():
+        if split in JUDGED_SPLITS and not (isinstance(value, str) and ":" in value):
+            yield from (spec.folder / each for each in ([value] if isinstance(value, str) else value))
 
 
 def refuse_missing_extras(spec: Spec, plan: Plan) -> None:

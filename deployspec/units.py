@@ -1,4 +1,4 @@
-"""Exact quantities: a comparator, a decimal number and a unit, as a spec writes them.
+"""Exact quantities: a comparator, a decimal number and a unit, as a spec writes them, and figures as people read them.
 
 Numbers are `Decimal` from the text on, never a float, so that `< 20 MB` means 20,000,000 bytes
 and not a rounding of it. Each dimension has one base unit, in which limits are kept.
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Comparator(StrEnum):
@@ -147,18 +150,91 @@ def _unit_problem(comparator: str, number: Decimal, unit: str, dimension: Dimens
         meant = next((each for each in units if each.casefold() == unit.casefold()), None)
         return f"unit '{unit}' does not fit: {f'perhaps you meant {meant!r}; ' if meant else ''}write {legal}"
     if dimension in (Dimension.SHARE, Dimension.DROP, Dimension.CHANGE) and 0 < abs(number) < 1:
-        return f"the unit is missing: for {number} write {comparator} {_percent(number)} {next(iter(units))}"
+        return f"the unit is missing: for {number} write {comparator} {written(number * 100)} {next(iter(units))}"
     return f"the unit is missing: write {legal}"
-
-
-def _percent(fraction: Decimal) -> str:
-    text = f"{fraction * 100:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _unit_hint(units: dict[str, Decimal]) -> str:
     named = [unit for unit in units if unit]
     return f" and a unit ({', '.join(named)})" if named else ""
+
+
+_SHORT_MS: Final = Decimal("0.1")
+_BYTE_UNITS: Final = ("GB", "MB", "kB", "B")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit to show figures in: how many base units it has, and what to keep: so many digits, or so many decimals."""
+
+    unit: str
+    factor: Decimal = Decimal(1)
+    digits: int = 3
+    decimals: int | None = None
+
+    def rounded(self, value: Decimal, rounding: str = ROUND_HALF_EVEN, apart: Iterable[Decimal] = ()) -> Decimal:
+        """`value` (base units) in this unit.
+
+        It keeps more digits where it would otherwise reach or pass 0, or a limit in `apart` that it does not equal.
+        """
+        if not value.is_finite():
+            return value
+        scaled = value / self.factor
+        least = self.decimals
+        if least is None:
+            least = max(0, self.digits - 1 - scaled.adjusted()) if scaled else 0
+        exact = max(least, -int(scaled.as_tuple().exponent))
+        marks = [mark / self.factor for mark in (Decimal(0), *apart)]
+        sides = list(map(scaled.compare, marks))
+        tried = (scaled.quantize(Decimal(1).scaleb(-decimals), rounding) for decimals in range(least, exact + 1))
+        return next(each for each in tried if list(map(each.compare, marks)) == sides)
+
+    def number(self, value: Decimal, rounding: str = ROUND_HALF_EVEN, apart: Iterable[Decimal] = ()) -> str:
+        """The same as text, its thousands apart, as a column of a table has it."""
+        return f"{self.rounded(value, rounding, apart) + 0:,f}"  # + 0 turns -0.0 into 0.0
+
+    def with_unit(self, number: str) -> str:
+        """The number and its unit, a blank between them."""
+        return f"{number} {self.unit}".rstrip()
+
+
+def scale_of(dimension: Dimension, value: Decimal) -> Scale:
+    """The scale that suits a value of this dimension."""
+    match dimension:
+        case Dimension.BYTES:
+            return _byte_scale(abs(value))
+        case Dimension.SHARE:
+            return Scale("%", Decimal("0.01"), decimals=2)
+        case Dimension.DROP | Dimension.CHANGE:
+            return Scale("pp", Decimal("0.01"), decimals=2)
+        case Dimension.TIME:
+            return Scale("us", Decimal("0.001")) if 0 < abs(value) < _SHORT_MS else Scale("ms")
+        case Dimension.ENERGY:
+            return Scale("mJ")
+        case Dimension.COUNT:
+            return Scale("", decimals=0)
+        case _:
+            return Scale("", digits=4)
+
+
+def _byte_scale(size: Decimal) -> Scale:
+    factors = UNITS[Dimension.BYTES]
+    unit = next((unit for unit in _BYTE_UNITS if size >= factors[unit]), "B")
+    return Scale(unit, factors[unit], decimals=0 if unit == "B" else None)
+
+
+def shown(value: Decimal, dimension: Dimension, apart: Iterable[Decimal] = ()) -> str:
+    """A value in the dimension's base unit, in a unit that suits it, and never as a value of `apart` that it is not."""
+    if dimension is Dimension.FLAG:
+        return "yes" if value else "no"
+    scale = scale_of(dimension, value)
+    return scale.with_unit(scale.number(value, apart=apart))
+
+
+def written(number: Decimal) -> str:
+    """The number as a sentence has it, its thousands apart and without zeros at its end: `1,234.5`."""
+    text = f"{number:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 _DURATION: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}

@@ -59,7 +59,7 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "classes": tables.evidence_classes,
     },
     "docs/evidence.md": {"document": tables.evidence_document},
-    "docs/reports.md": {"predicate": tables.predicate},
+    "docs/reports.md": {"predicate": tables.predicate, "plan": tables.plan},
     "docs/coreml.md": {"hazards": tables.hazards, "coreml-ops": coreml_ops.conformance},
 }
 """The file, the block's name, and what writes it.

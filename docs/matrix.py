@@ -25,9 +25,8 @@ from deployspec import registry
 from deployspec.ir.evidence import Classified, Count, NotMeasured, Processes, Share
 from deployspec.ir.plan import TORCH_MODULE
 from deployspec.registry import Family
-from deployspec.report.figures import scale_of
 from deployspec.routes import NoRoute, find_route
-from deployspec.units import Dimension
+from deployspec.units import Dimension, shown
 from deployspec.verify import read_unverified
 
 if TYPE_CHECKING:
@@ -130,8 +129,7 @@ def rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 def _size(statistic: Statistic) -> str:
     assert isinstance(statistic, Count)
-    scale = scale_of(Dimension.BYTES, statistic.value)
-    return scale.with_unit(scale.number(statistic.value))
+    return shown(statistic.value, Dimension.BYTES)
 
 
 def _agreement(statistic: Statistic) -> str:

@@ -11,22 +11,29 @@ import typing
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from words import EVIDENCE, KEYS, OPTIONS, PREDICATE, RESOLVED, STATISTICS
+from words import EVIDENCE, KEYS, OPTIONS, PLAN, PREDICATE, RESOLVED, STATISTICS
 
-from deployspec import registry
+from deployspec import preflight, registry
 from deployspec.formats.coreml_hazards import HAZARDS
-from deployspec.ir.budget import ANY_TASK, BUDGETS, Budget, BudgetKind, Keys, Method
-from deployspec.ir.codec import camel, optional
+from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, Keys, Method
+from deployspec.ir.codec import camel, kind_of, optional
+from deployspec.ir.data import Support
+from deployspec.ir.evidence import Statistic
+from deployspec.ir.model import ANY_TASK
 from deployspec.ir.rules import EvidenceClass, Rules
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import Decidable, decidable
 from deployspec.parse import policy
+from deployspec.plan import as_json
 from deployspec.registry import Family
 from deployspec.units import UNITS, Dimension, parse_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+SPEC: Final = Path(__file__).parent.parent / "specs" / "digits.toml"
 
 Words = dict[object, str]
 """What a scalar type is called; None stands for a table."""
@@ -61,9 +68,14 @@ def _keys(title: str, kind: type, meanings: dict[str, str]) -> Iterator[tuple[st
 
 
 def _expect_all(kind: type, meanings: dict[str, str]) -> None:
-    names = [field.name for field in dataclasses.fields(kind)]
-    if names != list(meanings):
-        raise ValueError(f"{kind.__name__} has the keys {names}, and docs/words.py tells of {list(meanings)}")
+    _expect(kind.__name__, (field.name for field in dataclasses.fields(kind)), meanings)
+
+
+def _expect(name: str, found: Iterable[object], told: Iterable[object]) -> None:
+    """Raises ValueError where docs/words.py does not tell of exactly these, in their order."""
+    have, said = list(found), list(told)
+    if have != said:
+        raise ValueError(f"{name} has {have}, and docs/words.py tells of {said}")
 
 
 def in_words(hint: Any, words: Words = TOML) -> str:
@@ -264,7 +276,7 @@ def _common(name: str, limit: str) -> Budget:
 
 
 def _proven_by(n: int, limits: list[Budget]) -> Iterator[str]:
-    found = decidable(limits, {"test": SplitSupport(n=n, per_class={})}, Rules(confidence=Decimal("0.95"), least={}))
+    found = decidable(limits, {"test": Support(n=n, per_class={})}, Rules(confidence=Decimal("0.95"), least={}))
     yield f"{n:,}"
     for limit, each in zip(limits, found, strict=True):
         if each.errors is None:
@@ -303,11 +315,30 @@ def _fields(kind: type, meanings: dict[str, str]) -> Iterator[tuple[str, ...]]:
 
 
 def _statistics() -> str:
+    _expect("Statistic", typing.get_args(Statistic), STATISTICS)
     rows = (
-        (f"`{name}`", ", ".join(f"`{camel(field.name)}`" for field in dataclasses.fields(kind)), meaning)
-        for name, (kind, meaning) in STATISTICS.items()
+        (f"`{kind_of(kind)}`", ", ".join(f"`{camel(field.name)}`" for field in dataclasses.fields(kind)), meaning)
+        for kind, meaning in STATISTICS.items()
     )
     return "### `statistic`\n\n" + table(("kind", "fields", "meaning"), rows)
+
+
+def plan() -> str:
+    """The plan as JSON, held against that of a spec."""
+    _expect("the plan", _plan_fields(), PLAN)
+    return table(("field", "meaning"), ((f"`{field}`", meaning) for field, meaning in PLAN.items()))
+
+
+def _plan_fields() -> Iterator[str]:
+    document = as_json(*preflight.read(SPEC), {})
+    for key, value in document.items():
+        match key:
+            case "steps" | "targets":
+                yield from (f"{key}[].{each}" for each in value[0])
+            case "decidable":
+                yield from (f"{key}.TARGET[].{camel(field.name)}" for field in dataclasses.fields(Decidable))
+            case _:
+                yield key
 
 
 def hazards() -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployspec.ir import evidence, evidence_file, report, spec, verdict
+from deployspec.ir import data, evidence, evidence_file, model, report, spec, verdict
+from deployspec.ir.plan import Action
 from deployspec.parse import document
 
 KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "[model]": (
-        spec.Model,
+        model.Model,
         {
             "name": "the artifact files carry it",
             "version": "the model's own version, for the report",
@@ -22,7 +23,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         },
     ),
     "[[model.inputs]]": (
-        spec.Input,
+        model.Input,
         {
             "name": "also the name of its array in a split that holds several",
             "shape": "the first entry is the batch; text is a symbolic dimension",
@@ -32,7 +33,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         },
     ),
     "preprocess": (
-        spec.Preprocess,
+        model.Preprocess,
         {
             "scale": "a stored sample becomes `(x · scale − mean) / std`",
             "mean": "one number, or one a channel",
@@ -41,7 +42,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         },
     ),
     "[[model.outputs]]": (
-        spec.Output,
+        model.Output,
         {"name": "budgets and the contract speak of it by this name", "kind": "what the numbers are"},
     ),
     "[task]": (
@@ -64,10 +65,11 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
         },
     ),
     "[data]": (
-        spec.Data,
+        data.Data,
         {
             "train": "what the model learned from",
-            "calibration": "static quantization takes its ranges from it; its first 16 samples probe every artifact",
+            "calibration": "static quantization takes its ranges from it; its first 16 samples, of large ones down to "
+            "4, probe every artifact",
             "tuning": "for choosing among candidates",
             "test": "every quality figure is taken on it",
             "field": "captured where the model runs; budgets name it as `field.NAME`",
@@ -128,7 +130,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "model_version": "`[model] version`",
             "spec": "the spec's file name and the digest of its bytes",
             "sources": "the model's files by their path in the project, weights first; of a callable all it imports",
-            "data": "the files of each split, `SPLIT: FILE`, likewise",
+            "data": "the files of each split, `SPLIT: FILE`, likewise; of code also what it yields, `SPLIT: FILE:NAME`",
             "policies": "each policy that the spec extends, with the digest of its bytes",
             "targets": "what was promised, and how it was to be proven",
             "measurements": "the evidence, as statistics that suffice to judge it again",
@@ -199,7 +201,7 @@ PREDICATE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "limit": "the limit as the spec writes it, without its comparator",
             "unit": "the base unit of the figures: bytes, ms, mJ; shares and drops are fractions, scores bare numbers",
             "reason": "one sentence for a reader; verify does not compare it",
-            "estimate": "the figure itself, at most six decimals; null when there is none",
+            "estimate": "the figure itself, to six decimals, a small score to six digits; null when there is none",
             "lower": "one-sided bound at the stated confidence, rounded outward; null for a census or a point",
             "upper": "likewise",
             "good": "the inner band with its own comparator, else empty",
@@ -272,7 +274,7 @@ EVIDENCE: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "paired": "for each class `both`, `broken`, `repaired`, `neither`: right by both models, lost, gained, "
             "wrong by both",
             "rejected": "likewise over the samples of all other classes, right meaning *not called so*",
-            "top5": "samples whose class is among the artifact's five best",
+            "top5": "samples whose class is among the artifact's five best, of six classes or more",
             "n": "all samples, to be held against the matrix",
             "split": "`test` or `field`",
         },
@@ -300,28 +302,69 @@ EVIDENCE: Final[dict[str, tuple[type, dict[str, str]]]] = {
 }
 """The document of evidence that others hand in, part by part."""
 
-STATISTICS: Final = {
-    "count": (evidence.Count, "a census figure"),
-    "reduction": (evidence.Reduction, "a census figure before and after, in one unit: 1 − after / before"),
-    "share": (evidence.Share, "`hits` of `n` independent samples"),
-    "classified": (evidence.Classified, "decisions of reference and artifact over one labelled split"),
-    "joint": (evidence.Joint, "joint outcomes over one labelled split, with nothing known class by class"),
-    "stability": (evidence.Stability, "how the artifact behaved on inputs from all over the legal range"),
-    "churn": (evidence.Churn, "decisions under noise; of the joint outcomes, *right* is an unchanged one"),
-    "multilabel": (evidence.Multilabel, "decisions for each of several labels a sample, right meaning (not) called"),
-    "scores": (evidence.Scores, "a score of each sample, or of each `block` of them, for both models"),
-    "processes": (evidence.Processes, "one figure for each fresh process, in the order they ran"),
-    "drift": (evidence.Drift, "how the field's inputs differ from the test split's, feature by feature"),
-    "notMeasured": (evidence.NotMeasured, "the figure could not be had"),
+STATISTICS: Final[dict[type, str]] = {
+    evidence.Count: "a census figure",
+    evidence.Reduction: "a census figure before and after, in one unit: 1 − after / before",
+    evidence.Share: "`hits` of `n` independent samples",
+    evidence.Classified: "decisions of reference and artifact over one labelled split",
+    evidence.Joint: "joint outcomes over one labelled split, with nothing known class by class",
+    evidence.Multilabel: "decisions for each of several labels a sample, right meaning (not) called",
+    evidence.Scores: "a score of each sample, or of each `block` of them, for both models",
+    evidence.Processes: "one figure for each fresh process, in the order they ran",
+    evidence.Stability: "how the artifact behaved on inputs from all over the legal range",
+    evidence.Churn: "decisions under noise; of the joint outcomes, *right* is an unchanged one",
+    evidence.Drift: "how the field's inputs differ from the test split's, feature by feature",
+    evidence.Operators: "how often the artifact holds each operator; shown, never judged",
+    evidence.NotMeasured: "the figure could not be had",
 }
+"""Every form of a statistic."""
+
+PLAN: Final = {
+    "deployspecPlan": "the form's number, 1; within one number fields are only added",
+    "model": "`name`, `version`, `source` (the kind of source)",
+    "steps[].id": "what other fields call it; `model` stands for the source itself, which no step makes",
+    "steps[].action": f"the kind of work: {', '.join(f'`{each}`' for each in Action)}",
+    "steps[].takes": "role to the id of the step that fills it",
+    "steps[].gives": "the form of what it writes",
+    "steps[].options": "what it is told, beside what it takes",
+    "steps[].toolchain": "the name of what it runs on",
+    "steps[].targets": "whom it is made for; empty: for all",
+    "targets[].name": "as in the spec",
+    "targets[].format": "as in the spec",
+    "targets[].steps": "those that make, read and run the artifact, in order",
+    "targets[].artifact": "the step that makes it",
+    "targets[].structure": "the step that reads what is in it",
+    "targets[].evaluations": "split to the step that runs the artifact on it; of several arithmetics the last",
+    "targets[].baseline": "what `latency_reduction` compares with: a step, `model`, or null where no budget asks",
+    "targets[].scores": "for each of the spec's own metrics that a budget names: `metric`, the evaluation `of` which "
+    "it scores the answers, and the `step` that does",
+    "targets[].watches": "the steps that find out whether the artifact is stable, where a budget asks",
+    "targets[].noisy": "like `evaluations`, with noise on the split, where a budget on `churn` asks",
+    "targets[].notes": "what to know of the format and the passes, a line each",
+    "references": "split to the step that evaluates the reference on it; under an empty name the one that weighs it",
+    "noisyReferences": "likewise with noise on the split",
+    "hygiene": "split to the step that looks for its samples in the other splits",
+    "nearDuplicates": "split to the step that looks for samples much like its own, where a budget asks",
+    "drift": "the step that holds the field's inputs against the test split's, or null",
+    "decidable.TARGET[].budget": "what the data can decide, ahead: of which quality budget, as reports spell it",
+    "decidable.TARGET[].split": "the split that it is judged on",
+    "decidable.TARGET[].n": "the samples that it rests on",
+    "decidable.TARGET[].passable": "whether a faultless artifact would pass",
+    "decidable.TARGET[].errors": "the most wrong (of a drop: net broken) samples with which it still passes, or null",
+    "decidable.TARGET[].best": "the highest floor, or smallest drop, that a faultless artifact could prove, or null",
+    "decidable.TARGET[].text": "all of it in words",
+    "decidable.TARGET[].needed": "where it is not passable, about how many samples would do, or null",
+}
+"""The fields of the plan as JSON, in the order of the document."""
 
 RESOLVED: Final = {
     ("[model]", "outputs"): '`[{ name = "output" }]`',
+    ("[task]", "tolerance"): "`0.01`",
     ("[evidence]", "confidence"): "`0.95`",
     ("[evidence]", "quality"): "`host`",
     ("[evidence]", "latency"): "`device` where the target names one, else `host`",
-    ("[evidence]", "memory"): "as `latency`",
-    ("[evidence]", "energy"): "as `latency`",
+    ("[evidence]", "memory"): "`device` where the target names one, else `host`",
+    ("[evidence]", "energy"): "`device` where the target names one, else `host`",
     ("[evidence]", "accept"): "`signed`",
     ("[evidence]", "churn_noise"): '`"1 %"`',
     ("[evidence]", "min_support"): "`1`",

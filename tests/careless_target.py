@@ -12,13 +12,14 @@ import numpy as np
 
 from deployspec.contract import probe_files
 from deployspec.ir.plan import TORCH_MODULE, Form, Inspector, Lowering, Runner
+from deployspec.sources.torch_module import TORCH
 from deployspec.targets import torchscript
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
     from deployspec.ir.structure import Structure
 
 CARELESS: Form = "careless"
@@ -39,7 +40,7 @@ class Careless:
         """TorchScript's float32, and the same under the name of a scheme."""
         plain = Lowering(
             name="float32", takes=(TORCH_MODULE,), gives=CARELESS, function=f"{__name__}:lower",
-            toolchain=torchscript.TOOLCHAIN, tolerance=0.5, options={"about": self.about, "method": "trace"},
+            toolchain=TORCH, tolerance=0.5, options={"about": self.about, "method": "trace"},
         )  # fmt: skip
         return plain, replace(plain, name="int8", realises="int8")
 

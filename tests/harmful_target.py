@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from deployspec.ir.plan import TORCH_MODULE, Form, Inspector, Lowering, Runner
+from deployspec.sources.torch_module import TORCH
 from deployspec.targets import torchscript
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Harmful:
         """One, from torch."""
         lowering = Lowering(
             name=self.harm, takes=(TORCH_MODULE,), gives=HARMFUL, function=f"{__name__}:lower",
-            toolchain=torchscript.TOOLCHAIN, tolerance=1e-4, options={"harm": self.harm, "method": "trace"},
+            toolchain=TORCH, tolerance=1e-4, options={"harm": self.harm, "method": "trace"},
         )  # fmt: skip
         return (lowering,)
 

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import Statistic
 
 CHECKED_AT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-ARTIFACTS = {"server": ("digits.ts", b"a TorchScript archive"), "android": ("digits.tflite", b"a flatbuffer")}
+SIZE = 12_345
+ARTIFACTS = {
+    "server": ("digits.ts", b"a TorchScript archive".ljust(SIZE)),
+    "android": ("digits.tflite", b"a flatbuffer".ljust(SIZE)),
+}
 
 DSSE_KEY = SigningKey(
     ec.derive_private_key(97358161215184420915383655311931858321456579547487070936769975997791359926199, ec.SECP256R1())
@@ -107,7 +111,7 @@ def measured(target: str, name: str, statistic: Statistic, evidence: EvidenceCla
 def measurements(target: str, table: Classified) -> tuple[Measurement, ...]:
     latencies = tuple(map(Decimal, ("3.102", "3.087", "3.141", "3.120", "3.098", "3.154")))
     return (
-        measured(target, "size", Count(value=Decimal(12_345)), EvidenceClass.STATIC),
+        measured(target, "size", Count(value=Decimal(SIZE)), EvidenceClass.STATIC),
         measured(target, "size_compressed", Count(value=Decimal(9_876)), EvidenceClass.STATIC),
         measured(target, "parameters", Count(value=Decimal(13_898)), EvidenceClass.STATIC),
         measured(target, "sparsity", Share(hits=6_900, n=13_800), EvidenceClass.STATIC),
@@ -193,6 +197,15 @@ def passing() -> Report:
     )
 
 
+def of_size(report: Report, target: str, size: int) -> Report:
+    """The report where the artifact of `target` is said to have another size."""
+    measurements = tuple(
+        replace(each, statistic=Count(value=Decimal(size))) if (each.target, each.name) == (target, "size") else each
+        for each in report.measurements
+    )
+    return judged(replace(report, measurements=measurements))
+
+
 def failing() -> Report:
     """High accuracy, and a rare class that is hardly found: 3 of 25."""
     table = quality(common=1225, rare_found=3, rare=25)
@@ -257,5 +270,13 @@ def _spread(labels: tuple[str, ...], seeds: random.Random) -> Classified:
     return Classified(labels=labels, confusion=table, reference_confusion=table, paired=paired)
 
 
+def sealed(payload: bytes, *keys: SigningKey) -> bytes:
+    """An envelope around `payload`, signed by each key; without a key it is unsigned."""
+    made = dsse.Envelope(payload)
+    for key in keys:
+        made = made.signed_by(key)
+    return made.to_bytes()
+
+
 def envelope(report: Report, *keys: SigningKey) -> bytes:
-    return dsse.sign(statement.to_bytes(report), *keys)
+    return sealed(statement.to_bytes(report), *keys)

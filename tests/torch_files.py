@@ -13,7 +13,7 @@ import torch
 
 from deployspec import contract, testing
 from deployspec.ir.artifact import Job, the_artifact
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.registry import Family, load
 
 NETS = Path(testing.__file__).with_name("nets.py")

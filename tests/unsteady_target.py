@@ -9,13 +9,13 @@ import numpy as np
 
 from deployspec.ir.plan import TORCH_MODULE, Form, Inspector, Lowering, Runner, Toolchain
 from deployspec.ir.structure import End, Structure
-from deployspec.targets import torchscript
+from deployspec.sources.torch_module import TORCH
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 UNSTEADY: Form = "unsteady"
 
@@ -37,7 +37,7 @@ class Unsteady:
         options = {"trouble": self.trouble, "batch_max": self.batch_max}
         lowering = Lowering(
             name=self.trouble, takes=(TORCH_MODULE,), gives=UNSTEADY, function=f"{__name__}:lower",
-            toolchain=torchscript.TOOLCHAIN, tolerance=0.1, options=options,
+            toolchain=TORCH, tolerance=0.1, options=options,
         )  # fmt: skip
         return (lowering,)
 

@@ -8,14 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.build.messages import Answer, Task, decode_answer
+from deployspec.build.place import Place
 from deployspec.build.process import TRIED_AGAIN, WorkerLost, WorkerProcess, last_lines
-from deployspec.errors import StepFailed
+from deployspec.errors import DeploySpecError, StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from deployspec.ir.plan import Toolchain
+    from deployspec.ir.plan import Step
     from deployspec.isolation import Policy
 
 
@@ -28,7 +29,8 @@ class Executor(Protocol):
     def submit(self, task: Task, to_come: Collection[str]) -> Future[Answer]:
         """Start `task`; of the families `to_come` others will follow, so that what serves none of them can go.
 
-        The future raises StepFailed, or the DataFault or SourceFault that the step raised.
+        The future raises StepFailed, the DataFault or SourceFault that the step raised, DigestMismatch for an output
+        that nobody could name, and StoreError where there is no room for it.
         """
 
     def close(self) -> None:
@@ -40,6 +42,10 @@ class LocalExecutor:
 
     A task goes to the idle worker of its family that has most of its distributions loaded, and to a new one where
     none is idle. A worker stays as long as tasks of its family are to come.
+
+    Under a policy each worker has a place of its own, from where the program takes what a step wrote: no worker
+    reaches what another one wrote, nor its own output once it is taken. One that ran code which no digest covers
+    serves no other step.
 
     A worker that dies under a step is replaced. Where it had served other steps before, which may have harmed
     it, the step gets a second try, alone in a fresh worker.
@@ -69,7 +75,7 @@ class LocalExecutor:
         with self._guard:
             self._under_way += 1
             self._to_come = to_come
-            worker = self._best_idle(task.step.toolchain)
+            worker = self._best_idle(task)
             needless = [each for family in self._idle.keys() - set(to_come) for each in self._idle.pop(family)]
         for each in needless:
             self._end(each)
@@ -88,7 +94,7 @@ class LocalExecutor:
 
     def _run(self, task: Task, worker: WorkerProcess | None) -> Answer:
         try:
-            answer = decode_answer(self._ask(task, worker or self._started(task)))
+            answer = self._ask(task, worker or self._started(task))
         except OSError as error:
             raise StepFailed(task.step.id, f"its worker could not be started: {error}", task.log) from error
         finally:
@@ -100,10 +106,10 @@ class LocalExecutor:
             raise StepFailed(task.step.id, answer, task.log)
         raise type(answer)(f"{answer}\n  step: {task.step.id}\n  log: {task.log}")
 
-    def _ask(self, task: Task, worker: WorkerProcess) -> bytes:
-        """The worker's answer; where one that had served before dies, a fresh one's."""
+    def _ask(self, task: Task, worker: WorkerProcess) -> Answer | DeploySpecError | str:
+        """The worker's answer, its output taken; where one that had served before dies, a fresh one's."""
         try:
-            answer = worker.ask(task)
+            said = worker.ask(worker.place.bring(task))
         except TimeoutError as hung:
             self._end(worker)
             raise StepFailed(task.step.id, str(hung), task.log) from None
@@ -112,34 +118,48 @@ class LocalExecutor:
             if worker.served == 0 or self._closed:
                 raise StepFailed(task.step.id, _story(lost, task.log), task.log) from None
         else:
-            self._keep(worker, task.step.toolchain.family)
-            return answer
+            return self._taken(task, said, worker)
         with task.log.open("a") as log:
             log.write(f"\n{TRIED_AGAIN}\n")
         return self._ask(task, self._started(task))
 
-    def _best_idle(self, toolchain: Toolchain) -> WorkerProcess | None:
+    def _taken(self, task: Task, said: bytes, worker: WorkerProcess) -> Answer | DeploySpecError | str:
+        answer = decode_answer(said)
+        try:
+            if isinstance(answer, Answer):
+                worker.place.take(task)
+        finally:
+            self._keep(worker, task.step)
+        return answer
+
+    def _best_idle(self, task: Task) -> WorkerProcess | None:
         """The idle worker of the family that has most of the toolchain loaded, no longer among the idle."""
-        idle = self._idle[toolchain.family]
+        toolchain = task.step.toolchain
+        idle = [worker for worker in self._idle[toolchain.family] if worker.place.hidden == task.hidden]
         if not idle:
             return None
         best = max(idle, key=lambda worker: len(worker.loaded & set(toolchain.distributions)))
-        idle.remove(best)
+        self._idle[toolchain.family].remove(best)
         return best
 
     def _started(self, task: Task) -> WorkerProcess:
         with self._guard:
             if self._closed:
                 raise StepFailed(task.step.id, "the run was stopped", task.log)
-            limit = self._memory_limit_bytes
-            worker = WorkerProcess(task.log, policy=self._policy, memory_limit_bytes=limit, scratch=self._scratch)
+            worker = WorkerProcess(task.log, self._place(task), memory_limit_bytes=self._memory_limit_bytes)
             self._alive.add(worker)
             return worker
 
-    def _keep(self, worker: WorkerProcess, family: str) -> None:
-        """For the tasks of its family that are to come; without any, end it."""
+    def _place(self, task: Task) -> Place:
+        if self._policy is None:
+            return Place(scratch=self._scratch)
+        return Place.apart(self._scratch, self._policy, task.hidden)
+
+    def _keep(self, worker: WorkerProcess, step: Step) -> None:
+        """For the tasks of its family that are to come; without any, or where code of a split's has run, end it."""
+        family = step.toolchain.family
         with self._guard:
-            if family in self._to_come:
+            if family in self._to_come and not step.volatile:
                 self._idle[family].append(worker)
                 return
         self._end(worker)

@@ -28,27 +28,56 @@ if TYPE_CHECKING:
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-def step_key(
+def key_ingredients(
     step: Step,
     *,
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, str | None],
     versions: Mapping[str, str],
     code_sha256: str,
-    model: Any,
+    model: Mapping[str, Any],
     seed: int,
-) -> str:
-    """The key (64 hex digits) of `step`; `inputs` maps each role to the digest of what fills it."""
-    return sha256_json(
-        {
-            "function": step.function,
-            "code": code_sha256,
-            "options": step.options,
-            "inputs": dict(inputs),
-            "versions": dict(versions),
-            "model": model,
-            "seed": seed,
-        }
+) -> dict[str, Any]:
+    """All that the key of `step` is the digest of; `inputs` maps each role to the digest of what fills it.
+
+    With None for a digest that is not known yet, they make no key and can still be compared.
+    """
+    return {
+        "function": step.function,
+        "code": code_sha256,
+        "options": step.options,
+        "inputs": dict(inputs),
+        "versions": dict(versions),
+        "model": dict(model),
+        "seed": seed,
+    }
+
+
+def step_key(ingredients: Mapping[str, Any]) -> str:
+    """The key (64 hex digits) of the step that has these ingredients."""
+    return sha256_json(ingredients)
+
+
+def differences(step: Step, was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """In words, which ingredients of `step` are `now` no longer what they were."""
+    sources, before, after = dict(step.takes), was["versions"], now["versions"]
+    awaited = {role for role, digest in now["inputs"].items() if digest is None}
+    return (
+        *(["its code changed"] if {"function", "code"} & set(_unlike(was, now)) else []),
+        *(f"its option '{name}' changed" for name in _unlike(was["options"], now["options"])),
+        *(
+            f"its input '{sources.get(role, role)}' {'is made anew' if role in awaited else 'changed'}"
+            for role in _unlike(was["inputs"], now["inputs"])
+        ),
+        *(f"model.{name} changed" for name in _unlike(was["model"], now["model"])),
+        *(f"{name} {before.get(name, 'none')} → {after.get(name, 'none')}" for name in _unlike(before, after)),
+        *([f"seed {was['seed']} → {now['seed']}"] if was["seed"] != now["seed"] else []),
     )
+
+
+def _unlike(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The names under which two mappings of JSON values do not hold the same, sorted."""
+    before, after = ({name: sha256_json(value) for name, value in each.items()} for each in (was, now))
+    return sorted({name for name, _ in before.items() ^ after.items()})
 
 
 def installed_versions(toolchain: Toolchain) -> dict[str, str | None]:
@@ -75,10 +104,16 @@ def toolchain_versions(toolchain: Toolchain) -> dict[str, str]:
 
 
 def code_sha256(step: Step) -> str:
-    """Digest of the code that `step` runs, read without importing it.
+    """Digest of the code that `step` runs, read without importing it."""
+    return sha256_json(sorted((file.name, _file_sha256(file)) for file in code_files(step)))
 
-    It covers the module of the step's function, what that module imports of its own package, at its top or inside
-    a function, and likewise the modules that the options name: a runner, an inspector.
+
+def code_files(step: Step) -> set[Path]:
+    """The files of the code that `step` runs.
+
+    These are the module of the step's function, what that module imports of its own package, at its top or inside
+    a function, and likewise the modules that the options name: a runner, an inspector. What is imported for types
+    alone does not run.
     """
     module = step.function.partition(":")[0]
     files = set(_reached(module))
@@ -87,7 +122,7 @@ def code_sha256(step: Step) -> str:
     for name in _strings(step.options):
         named = name.partition(":")[0]
         files |= set(_reached(named)) if _DOTTED.fullmatch(named) else set()
-    return sha256_json(sorted((file.name, _file_sha256(file)) for file in files))
+    return files
 
 
 _file_sha256 = cache(sha256_file)
@@ -115,13 +150,27 @@ def _imported(module: str, file: Path) -> tuple[str, ...]:
     """Dotted names in the module's import statements; `from a import b` may mean the module `a.b`."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in _running(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             source = resolve_name("." * node.level + (node.module or ""), package)
             names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
     return tuple(names)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """`node` and all inside it but what stands under `if TYPE_CHECKING:`, which never runs; its `else` does."""
+    yield node
+    inner = node.orelse if isinstance(node, ast.If) and _for_types(node.test) else ast.iter_child_nodes(node)
+    for each in inner:
+        yield from _running(each)
+
+
+def _for_types(test: ast.expr) -> bool:
+    """Whether a condition is `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
+    name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
+    return name == "TYPE_CHECKING"
 
 
 @cache

@@ -28,11 +28,12 @@ _UNREADABLE: Final = "its worker answered with something else than what a step f
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One step to run, with its folders and the file that takes what it prints."""
+    """One step to run, with its folders, the file that takes what it prints, and files that it may not read."""
 
     step: Step
     job: Job
     log: Path
+    hidden: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,19 +11,16 @@ from multiprocessing import Pipe
 from multiprocessing.reduction import send_handle
 from typing import TYPE_CHECKING, Final
 
-from deployspec.lanes.live import without_secrets
+from deployspec.isolation import end_beneath
+from deployspec.lanes.environment import confined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from deployspec.build.messages import Task
-    from deployspec.isolation import Policy
+    from deployspec.build.place import Place
 
-_ONE_THREAD: Final = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
 EXIT_S: Final = 5
 """How long a worker that closed its connection may take to end by itself."""
 
@@ -39,15 +36,13 @@ class WorkerLost(Exception):
 
 
 class WorkerProcess:
-    """A live worker and the group of processes that it leads. What it prints first goes to `log`.
+    """A live worker and all that it starts, in a `place` of its own. What it prints first goes to `log`.
 
-    It keeps no more rights than `policy` leaves it.
     `served` counts its answers; `loaded` holds the distributions of the toolchains that it served.
     """
 
-    def __init__(
-        self, log: Path, *, policy: Policy | None = None, memory_limit_bytes: int | None = None, scratch: Path
-    ) -> None:
+    def __init__(self, log: Path, place: Place, *, memory_limit_bytes: int | None = None) -> None:
+        self.place = place
         self.served = 0
         self.loaded: set[str] = set()
         self._killed = False
@@ -57,13 +52,13 @@ class WorkerProcess:
         command += map(str, (theirs.fileno(), leash.fileno(), memory_limit_bytes or 0))
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                policy.command(command) if policy else command,
+                place.policy.command(command) if place.policy else command,
                 pass_fds=(theirs.fileno(), leash.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                env=worker_environment(os.environ, scratch),
+                env=worker_environment(os.environ, place.scratch),
             )
         theirs.close()
         leash.close()
@@ -86,13 +81,22 @@ class WorkerProcess:
         return answer
 
     def kill(self) -> str:
-        """End every process of the worker's group, and say how the worker itself ended. May be called again."""
+        """End every process that the worker started, and say how the worker itself ended. May be called again."""
         if not self._killed:  # once: later, the group's number may be somebody else's
             self._killed = True
+            if self._process.poll() is None:
+                self._end_strays()
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         code = self._process.wait()
         return f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+    def _end_strays(self) -> None:
+        """End also what has left the group: as long as the worker lives, though it be stopped, it is beneath it."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        ended: set[int] = set()
+        while (found := end_beneath(self._process.pid)) - ended:
+            ended |= found
 
     def close(self) -> None:
         """Kill the group and give the pipes back; no thread may be in `ask`."""
@@ -102,12 +106,8 @@ class WorkerProcess:
 
 
 def worker_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
-    """`environment` without secrets, on one thread, with a fixed hash seed and temporary files in `scratch`."""
-    return without_secrets(environment) | dict.fromkeys(_ONE_THREAD, "1") | {
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "TMPDIR": str(scratch),
-    }  # fmt: skip
+    """What a worker may see of `environment`, with a fixed hash seed and output that is not held back."""
+    return confined(environment, scratch) | {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
 
 
 def last_lines(log: Path, count: int = 3) -> str:

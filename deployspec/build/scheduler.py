@@ -6,15 +6,24 @@ import json
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.build.executor import Executor, LocalExecutor
-from deployspec.build.keys import code_sha256, missing_distributions, step_key, toolchain_versions
+from deployspec.build.keys import (
+    code_sha256,
+    differences,
+    key_ingredients,
+    missing_distributions,
+    step_key,
+    toolchain_versions,
+)
 from deployspec.build.messages import Answer, Task
 from deployspec.build.progress import Progress, Silent
 from deployspec.build.store import OUT_FOLDER, Entry, Store
+from deployspec.build.tracked import refuse_tracked
 from deployspec.errors import DigestMismatch, StepFailed, StoreError
 from deployspec.ir.artifact import Done, Failed, Job, StepResult
+from deployspec.ir.plan import Action
 from deployspec.isolation import Policy
 
 if TYPE_CHECKING:
@@ -23,8 +32,8 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
+    from deployspec.ir.model import Model
     from deployspec.ir.plan import Plan, Step
-    from deployspec.ir.spec import Model
 
 POLL_S: Final = 0.2
 """How often a step that another run is at is looked for: the kernel's lock on a file has no event to wait for."""
@@ -45,6 +54,8 @@ class BuildContext:
     memory_limit_bytes: int | None = None
     hidden: tuple[Path, ...] = ()
     """Files that no step may read: the signing key."""
+    judged: tuple[Path, ...] = ()
+    """The files of the judged splits, which no step may read that makes an artifact."""
 
 
 def build(
@@ -60,24 +71,39 @@ def build(
 
     At most `jobs` steps run at once, in `executor` (closed at the end) or in processes of this machine; none is
     started when the store holds everything. Raises DataFault or SourceFault as soon as a step does, StoreError
-    when the store cannot be written, UsageError when a toolchain that is needed is not installed.
+    when the store cannot be written or came with a repository, UsageError when a toolchain that is needed is not
+    installed.
     """
+    refuse_tracked(store.root)
     run = _Run(plan, store, context, progress or Silent())
     run.gather()
     if run.unfinished:
         with store.workspace() as workspace:
             limit = context.memory_limit_bytes
-            policy = Policy(writes=(workspace,), hidden=context.hidden)
+            policy = Policy(hidden=(*context.hidden, store.root))
             used = executor or LocalExecutor(jobs=jobs, scratch=workspace, policy=policy, memory_limit_bytes=limit)
             run.work(used, workspace)
     return {step.id: run.results[step.id] for step in plan.steps}
 
 
-def cached(plan: Plan, store: Store, context: BuildContext) -> dict[str, Done]:
-    """The steps that the store holds, as far as that is known before anything runs. Starts and writes nothing."""
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """A step that the store does not hold, and what changed since it was last run: nothing where it never was."""
+
+    step: str
+    changes: tuple[str, ...] = ()
+
+
+def foresee(plan: Plan, store: Store, context: BuildContext) -> dict[str, Done | Due]:
+    """Each step as the store holds it or does not, as far as that is known before anything runs, in the plan's order.
+
+    Starts and writes nothing.
+    """
     run = _Run(plan, store, context, Silent())
     run.gather()
-    return {step: result for step, result in run.results.items() if isinstance(result, Done)}
+    done = {step: result for step, result in run.results.items() if isinstance(result, Done)}
+    last = {} if len(done) == len(plan.steps) else run.last_made()
+    return {step.id: done.get(step.id) or Due(step=step.id, changes=run.changes(step, last)) for step in plan.steps}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +112,7 @@ class _Claim:
 
     step: Step
     key: str
+    ingredients: dict[str, Any]
     home: Path
     log: Path
     lock: BaseFileLock
@@ -138,6 +165,18 @@ class _Run:
             for claim in self._claims.values():
                 claim.lock.release()
 
+    def last_made(self) -> dict[str, dict[str, Any]]:
+        """Of each step that was ever run for a model of this name, the ingredients of the newest entry."""
+        name = self._model["name"]
+        return {step: made for step, made in self._store.ingredients() if made.get("model", {}).get("name") == name}
+
+    def changes(self, step: Step, last: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+        """In words, what of the step changed since it was last made; empty where that is not known."""
+        if step.id not in last or missing_distributions(step.toolchain):
+            return ()
+        now, was = self._ingredients(step), last[step.id]
+        return differences(step, was, now) if was.keys() == now.keys() else ()
+
     def _needs(self, step: Step) -> list[str]:
         return [source for _, source in step.takes if source in self._steps]
 
@@ -153,7 +192,7 @@ class _Run:
         """The step's result when the store holds it; a step whose toolchain is not installed has no key."""
         if step.volatile or missing_distributions(step.toolchain):
             return None
-        key = self._key(step)
+        key = step_key(self._ingredients(step))
         entry = self._store.get(key)
         return self._done(step, entry, self._store.log(step.id, key), cached=True) if entry else None
 
@@ -161,7 +200,8 @@ class _Run:
         """Start a ready step if there is room. False when another run is at it or has just finished it."""
         if not executor.has_room():
             return True
-        key = self._key(step)
+        ingredients = self._ingredients(step)
+        key = step_key(ingredients)
         lock = self._store.lock(key, timeout_s=0 if self._claims else POLL_S)
         if lock is None:
             self._tell_once(step)
@@ -171,19 +211,21 @@ class _Run:
             lock.release()
             self._settle(step, found)
             return False
-        self._submit(step, key, lock, executor, workspace)
+        home, log = workspace / key, self._store.log(step.id, key)
+        self._submit(_Claim(step=step, key=key, ingredients=ingredients, home=home, log=log, lock=lock), executor)
         return True
 
-    def _submit(self, step: Step, key: str, lock: BaseFileLock, executor: Executor, workspace: Path) -> None:
-        home, log = workspace / key, self._store.log(step.id, key)
+    def _submit(self, claim: _Claim, executor: Executor) -> None:
+        step, log = claim.step, claim.log
         log.unlink(missing_ok=True)
         inputs = {role: self._folder(source) for role, source in step.takes}
         context = self._context
-        out = home / OUT_FOLDER
+        out = claim.home / OUT_FOLDER
         job = Job(inputs=inputs, out=out, options=step.options, model=context.model, seed=context.seed)
         self._progress.started(step)
-        future = executor.submit(Task(step=step, job=job, log=log), self._to_come(step))
-        self._claims[future] = _Claim(step=step, key=key, home=home, log=log, lock=lock)
+        hidden = context.judged if step.action is Action.CONVERT else ()
+        future = executor.submit(Task(step=step, job=job, log=log, hidden=hidden), self._to_come(step))
+        self._claims[future] = claim
 
     def _to_come(self, starting: Step) -> set[str]:
         """The families of the steps that are yet to start once `starting` has."""
@@ -193,7 +235,7 @@ class _Run:
     def _collect(self, future: Future[Answer]) -> None:
         claim = self._claims.pop(future)
         try:
-            result = self._publish(claim, future.result())
+            result = self._publish(claim, future)
         except StepFailed as failure:
             result = Failed(step=claim.step.id, reason=failure.reason, log=failure.log)
         except DigestMismatch as unnameable:
@@ -202,10 +244,17 @@ class _Run:
             claim.lock.release()
         self._settle(claim.step, result)
 
-    def _publish(self, claim: _Claim, answer: Answer) -> StepResult:
+    def _publish(self, claim: _Claim, future: Future[Answer]) -> StepResult:
         try:
+            answer = future.result()
             entry = self._store.publish(
-                claim.key, claim.home, facts=answer.facts, seconds=answer.seconds, by_content=claim.step.volatile
+                claim.key,
+                claim.home,
+                facts=answer.facts,
+                seconds=answer.seconds,
+                step=claim.step.id,
+                ingredients=claim.ingredients,
+                by_content=claim.step.volatile,
             )
         except StoreError as error:
             raise StoreError(
@@ -234,8 +283,8 @@ class _Run:
             self._told.add(step.id)
             self._progress.waiting(step)
 
-    def _key(self, step: Step) -> str:
-        return step_key(
+    def _ingredients(self, step: Step) -> dict[str, Any]:
+        return key_ingredients(
             step,
             inputs={role: self._digest(source) for role, source in step.takes},
             versions=toolchain_versions(step.toolchain),
@@ -244,8 +293,11 @@ class _Run:
             seed=self._context.seed,
         )
 
-    def _digest(self, source: str) -> str:
-        return self._result(source).sha256 if source in self._steps else self._context.digests[source]
+    def _digest(self, source: str) -> str | None:
+        """The digest of what fills a role, None as long as the step that gives it has no result."""
+        if source not in self._steps:
+            return self._context.digests[source]
+        return self._result(source).sha256 if source in self.results else None
 
     def _folder(self, source: str) -> Path:
         return self._result(source).folder if source in self._steps else self._context.folder

@@ -2,10 +2,13 @@
 
     layout                         the version of this layout
     steps/<2 hex>/<key>/out/…      what the step wrote
-    steps/<2 hex>/<key>/step.json  the digest of `out`, the step's facts, its seconds
+    steps/<2 hex>/<key>/step.json  the digest of `out`, the step's facts, its seconds, its id, what its key is made of
     locks/  logs/  samples/        one lock for each key, one log for each step and key, raw measurements
     ledger/<split>/<artifact>      an empty file for each candidate that a split has judged
     tmp/                           a folder for each live run, beside a lock that the kernel frees when the run dies
+
+`steps` and `logs` are a cache. `samples` and `ledger` are not: nothing brings back what was measured, nor which
+candidates a split has judged.
 
 An entry appears by one rename, so a run that is killed at any moment leaves the store whole.
 Reading never writes: a store that does not exist yet is empty.
@@ -37,8 +40,12 @@ OUT_FOLDER: Final = "out"
 RECORD: Final = "step.json"
 STORE_VARIABLE: Final = "DEPLOYSPEC_STORE"
 
-_CACHEDIR_TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by deployspec; safe to delete.\n"
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CACHEDIR_TAG: Final = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# Made by deployspec; steps/ and logs/ are safe to delete, ledger/ and samples/ come back no more.\n"
+)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How a system says that there is no room for what is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +70,33 @@ class Store:
         with self._explained("read"):
             try:
                 record = json.loads((home / RECORD).read_bytes())
-                entry = Entry(folder=home / OUT_FOLDER, **record)
+                found = {name: record[name] for name in ("sha256", "facts", "seconds")}
+                entry = Entry(folder=home / OUT_FOLDER, **found)
                 return entry if sha256_path(entry.folder) == entry.sha256 else None
-            except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, DigestMismatch):
+            except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, DigestMismatch):
                 return None
 
     def publish(
-        self, key: str, home: Path, *, facts: Mapping[str, Any], seconds: float, by_content: bool = False
+        self,
+        key: str,
+        home: Path,
+        *,
+        facts: Mapping[str, Any],
+        seconds: float,
+        step: str,
+        ingredients: Mapping[str, Any],
+        by_content: bool = False,
     ) -> Entry:
         """Make `home`, a folder of this store's `workspace` with the output in `out`, the entry of `key`.
 
         All bytes are on the disk before the rename. Raises DigestMismatch for an output that a manifest cannot name.
+        The step's id and the ingredients of its key are kept for `ingredients` to tell.
         `by_content` is for a key that does not tell the output: each output is then an entry of its own, so that no
         run changes what another one reads.
         """
         sha256 = sha256_path(home / OUT_FOLDER)
         record = {"sha256": sha256, "facts": dict(facts), "seconds": seconds}
+        record |= {"step": step, "ingredients": dict(ingredients)}
         if by_content:
             key = sha256_json([key, sha256])
             if found := self.get(key):
@@ -93,6 +111,17 @@ class Store:
             home.rename(target)
             _sync(target.parent)
         return Entry(folder=target / OUT_FOLDER, sha256=sha256, facts=dict(facts), seconds=seconds)
+
+    def ingredients(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The id of the step and the ingredients of the key of each entry that tells them, the oldest first."""
+        with self._explained("read"):
+            records = sorted(self.root.glob(f"steps/*/*/{RECORD}"), key=lambda path: path.stat().st_mtime_ns)
+            for path in records:
+                with suppress(FileNotFoundError, ValueError):
+                    record = json.loads(path.read_bytes())
+                    match record:
+                        case {"step": str(step), "ingredients": dict(made)} if sha256_json(made) == path.parent.name:
+                            yield step, made
 
     def lock(self, key: str, *, timeout_s: float = 0) -> BaseFileLock | None:
         """The lock of `key`, held; None when another run held it throughout. The kernel frees it with its holder."""
@@ -179,7 +208,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            remedy = "free some space" if error.errno in _FULL else "make it readable and writable for you"
+            remedy = "free some space" if error.errno in FULL else "make it readable and writable for you"
             raise StoreError(
                 f"cannot {doing} in the store {self.root}: {error.strerror or error}. "
                 f"What it holds is whole. Next: {remedy}, "

@@ -109,12 +109,13 @@ def command(
     always measured afresh. Without --key the report is written unsigned, and says so everywhere.
     """
     from deployspec.build import default_store
-    from deployspec.pipeline import Request, check
+    from deployspec.pipeline import check
     from deployspec.report.files import PAGE_NAME
+    from deployspec.requests import CheckRequest
 
     if html:
         require_page()
-    request = Request(
+    request = CheckRequest(
         store=default_store(spec),
         out=out,
         targets=targets,

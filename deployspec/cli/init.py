@@ -13,7 +13,7 @@ import click
 
 from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
-from deployspec.ir.spec import SPLITS
+from deployspec.ir.data import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

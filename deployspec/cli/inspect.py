@@ -14,7 +14,7 @@ from deployspec import registry
 from deployspec.build import missing_distributions
 from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
-from deployspec.ir.spec import DType, Input, Model
+from deployspec.ir.model import DType, Input, Model
 from deployspec.registry import Family
 
 if TYPE_CHECKING:

@@ -69,9 +69,10 @@ def command(
     Evidence that no trusted lab signed is claimed: it is shown and decides nothing, unless the spec says
     accept = "claimed" in [evidence]. The report vouches for the artifacts that the evidence names, by their digests.
     """
-    from deployspec.pipeline import Hearing, judge_evidence
+    from deployspec.pipeline import judge_evidence
+    from deployspec.requests import JudgeRequest
 
-    hearing = Hearing(
+    request = JudgeRequest(
         evidence=evidence,
         out=out,
         trust=trust_policy(trust),
@@ -80,6 +81,6 @@ def command(
         strict=strict,
         kept=say_kept,
     )
-    judged = judge_evidence(spec, hearing)
+    judged = judge_evidence(spec, request)
     say_judged(judged, form)
     sys.exit(judged.exit_code)

@@ -18,7 +18,8 @@ from deployspec.errors import ExitCode, UsageError
 from deployspec.ir import codec
 from deployspec.ir.evidence import Count, NotMeasured, Processes
 from deployspec.ir.structure import End
-from deployspec.judge.order import median_bounds
+from deployspec.isolation import hide_memory
+from deployspec.judge.processes import median_bounds
 from deployspec.lanes.host import HostLane, this_machine
 from deployspec.measure import untimed
 from deployspec.measure.energy import energies
@@ -26,8 +27,7 @@ from deployspec.measure.file import File, drawn, held, timed_file
 from deployspec.measure.power_log import read_log
 from deployspec.measure.size import measure_size
 from deployspec.measure.timing import FIGURES, time_artifact
-from deployspec.report.figures import scale_of
-from deployspec.units import Dimension, QuantityError, parse_duration_s
+from deployspec.units import Dimension, QuantityError, parse_duration_s, scale_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deployspec.ir.evidence import Measurement
-    from deployspec.ir.spec import Input
+    from deployspec.ir.model import Input
     from deployspec.measure.timing import Timed
 
 _ALPHA: Final = 0.05
@@ -195,6 +195,7 @@ def _with_shapes(ends: Sequence[End], given: Sequence[Input]) -> tuple[End, ...]
 
 def _timings(timed: Timed, processes: int, power_log: Path | None) -> list[Measurement]:
     """One process after the other, so that a time limit leaves those before it; the log is read when all have run."""
+    hide_memory()
     with HostLane(apart=True) as lane:
         samples, found = time_artifact(timed, lane, range(1, processes + 1), lambda _: False)
     if samples is None or power_log is None:
@@ -240,8 +241,7 @@ def _lines(artifact: Path, name: str, found: Sequence[Measurement]) -> Iterator[
 def _figures(statistic: Count | Processes, dimension: Dimension) -> str:
     """The median and, right of it, its bounds, rounded outward; a census has none."""
     if isinstance(statistic, Count):
-        scale = scale_of(dimension, statistic.value)
-        return f"{scale.with_unit(scale.number(statistic.value)):>12}"
+        return f"{shown(statistic.value, dimension):>12}"
     over = median_bounds(statistic.values, _ALPHA)
     scale = scale_of(dimension, over.estimate)
     estimate = f"{scale.with_unit(scale.number(over.estimate)):>12}"

@@ -10,8 +10,8 @@ import click
 from deployspec.cli.show import render
 
 if TYPE_CHECKING:
-    from deployspec.pipeline import Checked
     from deployspec.report.summary import Standing
+    from deployspec.requests import Checked
 
 targets_option = click.option(
     "--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated."

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.ir.artifact import Done
 from deployspec.judge.words import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from deployspec.build import Due
     from deployspec.ir.budget import Budget
     from deployspec.ir.plan import Plan, Route, Step
     from deployspec.ir.spec import Spec
     from deployspec.judge.decidable import Decidable
+
+    Foreseen = Mapping[str, Done | Due]
 
 
 @click.command(
@@ -39,12 +43,12 @@ Examples:
 def command(spec: Path, targets: tuple[str, ...], form: str) -> None:  # fmt: skip
     """Show the steps of every target, and what the data can decide.
 
-    For each step: what it takes, what it gives, whether the store holds it. For each split: the highest floor and the
-    smallest drop that its samples can prove. A split that `check` would refuse for its arrays' names, shapes, types or
-    labels is refused here already. Needs no framework and starts nothing.
+    For each step: what it takes, what it gives, whether the store holds it, and what changed since it was last run. For
+    each split: the highest floor and the smallest drop that its samples can prove. A split that `check` would refuse
+    for its arrays' names, shapes, types or labels is refused here already. Needs no framework and starts nothing.
     """
     from deployspec.build import default_store
-    from deployspec.preflight import cached_steps, decide_ahead, read, refuse_unfit_data
+    from deployspec.preflight import decide_ahead, foreseen_steps, read, refuse_unfit_data
 
     parsed, plan = read(spec, targets)
     refuse_unfit_data(parsed, plan)
@@ -52,7 +56,7 @@ def command(spec: Path, targets: tuple[str, ...], form: str) -> None:  # fmt: sk
     if form == "json":
         click.echo(_as_json(parsed, plan, decidable))
     else:
-        click.echo(_as_text(parsed, plan, decidable, cached_steps(parsed, plan, default_store(spec))))
+        click.echo(_as_text(parsed, plan, decidable, foreseen_steps(parsed, plan, default_store(spec))))
 
 
 def _as_json(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]]) -> str:
@@ -63,28 +67,29 @@ def _as_json(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
     return json.dumps(as_json(spec, plan, ahead), indent=2, sort_keys=True)
 
 
-def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]], cached: frozenset[str]) -> str:
+def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]], ahead: Foreseen) -> str:
     head = f"{spec.model.name} {spec.model.version}: {_number(len(plan.routes), 'target')}, "
-    head += f"{_number(len(plan.steps), 'step')}, {len(cached)} of them in the store"
-    blocks = [head, *_shared(plan, cached)]
-    blocks += ["\n".join(_route(route, plan, cached)) for route in plan.routes]
+    held = sum(isinstance(each, Done) for each in ahead.values())
+    head += f"{_number(len(plan.steps), 'step')}, {held} of them in the store"
+    blocks = [head, *_shared(plan, ahead)]
+    blocks += ["\n".join(_route(route, plan, ahead)) for route in plan.routes]
     blocks += ["\n".join(_ahead(targets, found)) for targets, found in _alike(spec, decidable)]
     return "\n\n".join(blocks)
 
 
-def _shared(plan: Plan, cached: frozenset[str]) -> Iterator[str]:
+def _shared(plan: Plan, ahead: Foreseen) -> Iterator[str]:
     """Steps that are no single target's: the reference, the splits, whatever several targets use."""
     steps = plan.by_id()
     routed = {step for route in plan.routes for step in _own(route) if len(steps[step].targets) == 1}
     common = [step for step in plan.steps if step.id not in routed]
     if common:
-        yield "\n".join(["for all targets", *_table(common, cached)])
+        yield "\n".join(["for all targets", *_table(common, ahead)])
 
 
-def _route(route: Route, plan: Plan, cached: frozenset[str]) -> Iterator[str]:
+def _route(route: Route, plan: Plan, ahead: Foreseen) -> Iterator[str]:
     steps = plan.by_id()
     yield f"{route.target} ({route.format})"
-    yield from _table([steps[step] for step in _own(route)], cached)
+    yield from _table([steps[step] for step in _own(route)], ahead)
     if route.baseline:
         yield f"  latency_reduction compares with {route.baseline}"
     yield from (f"  note: {note}" for note in route.notes)
@@ -94,10 +99,17 @@ def _own(route: Route) -> tuple[str, ...]:
     return (*route.steps, *route.beside)
 
 
-def _table(steps: Sequence[Step], cached: frozenset[str]) -> Iterator[str]:
+def _table(steps: Sequence[Step], ahead: Foreseen) -> Iterator[str]:
     flows = (" + ".join(source for _, source in step.takes) + f" → {step.gives}" for step in steps)
-    states = ("cached" if step.id in cached else "to do" for step in steps)
+    states = (_state(ahead[step.id]) for step in steps)
     yield from _columns(list(zip((step.id for step in steps), flows, states, strict=True)))
+
+
+def _state(foreseen: Done | Due) -> str:
+    """Whether the store holds a step, else what changed since it was last run."""
+    if isinstance(foreseen, Done):
+        return "cached"
+    return f"to do: {', '.join(foreseen.changes)}" if foreseen.changes else "to do"
 
 
 def _alike(

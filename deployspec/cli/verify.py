@@ -108,7 +108,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     "--at",
     callback=_moment,
     metavar="TIME",
-    help="Judge freshness and waivers at this time (2026-01-31T12:00:00Z), not now.",
+    help="Judge keys, freshness and waivers at this time (2026-01-31T12:00:00Z), not now.",
 )
 @click.option(
     "--payload",
@@ -203,6 +203,7 @@ def _json(outcome: Verification) -> str:
         "holds": outcome.holds,
         "exitCode": int(outcome.exit_code),
         "result": outcome.report.result.value if outcome.report and outcome.holds else None,
+        "leftOut": list(outcome.report.left_out) if outcome.report and outcome.holds else None,
         "signers": list(outcome.signers),
         "steps": [
             {"number": number, "name": step.name, "state": step.state.value, "detail": step.detail}

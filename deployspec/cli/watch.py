@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deployspec.ir.spec import Target
-    from deployspec.pipeline import Watch
+    from deployspec.requests import Watch
 
 
 class PlainWatch(PlainProgress):

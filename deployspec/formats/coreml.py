@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 _MINIMUM: Final = {6: "iOS15", 7: "iOS16", 8: "iOS17", 9: "iOS18"}
 """By the specification's version."""

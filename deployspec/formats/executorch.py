@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deployspec.formats.flatbuffer import Schema
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 _HEADER: Final = struct.Struct("<4x4s4sIQQQ")
 """Identifier, magic, the header's length, sizes and places of the program and of the segments behind it."""

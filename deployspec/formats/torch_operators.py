@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from deployspec.formats.torch_archive import Archive
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 
 class Unknown(Exception):

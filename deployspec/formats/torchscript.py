@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.formats.torch_archive import Archive
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 
 def inspect(artifact: Path, model: Model) -> Structure:

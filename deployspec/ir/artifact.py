@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from deployspec.ir.spec import Model
+from deployspec.ir.model import Model
 
 ARTIFACT_FOLDER: Final = "artifact"
 """Inside a lowering's output: the one file or folder that ships."""

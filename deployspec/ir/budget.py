@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from deployspec.ir.model import ANY_TASK, CLASSIFIED, LABELLED, Task
 from deployspec.units import Bound, Dimension
 
 
@@ -22,18 +23,8 @@ class EvidenceKind(StrEnum):
     ENERGY = "energy"
 
 
-class Task(StrEnum):
-    """What the scored output means."""
-
-    CLASSIFICATION = "classification"
-    BINARY = "binary"
-    MULTILABEL = "multilabel"
-    REGRESSION = "regression"
-    CUSTOM = "custom"
-
-
 class Method(StrEnum):
-    """How a verdict follows from the evidence; each is one module of `judge`."""
+    """How a verdict follows from the evidence; `judge.verdicts` picks the modules by it."""
 
     EXACT = "exact"
     """A census: the value itself is compared, there is nothing to estimate."""
@@ -59,11 +50,6 @@ class Keys(StrEnum):
 
     NONE = "none"
     CLASSES = "classes"
-
-
-CLASSIFIED: Final = frozenset({Task.CLASSIFICATION, Task.BINARY})
-LABELLED: Final = CLASSIFIED | {Task.MULTILABEL}
-ANY_TASK: Final = frozenset(Task)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +133,12 @@ _ROWS: Final = (
         meaning="1 - size / bytes of the reference's parameters and buffers",
     ),
     _count("parameters", "parameters", "stored weights, counted in the artifact"),
-    _count("macs", "macs", "multiply-accumulates of one inference, counted in the artifact"),
+    _count(
+        "macs",
+        "macs",
+        "multiply-accumulates of one inference, counted in the artifact: those of convolutions, matrix products and "
+        "recurrent layers; products and sums element by element are none",
+    ),
     BudgetKind(
         name="undelegated_ops", dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
         method=Method.EXACT, measured_from="undelegated_ops", formats=("executorch", "tflite"),
@@ -173,7 +164,7 @@ _ROWS: Final = (
     BudgetKind(
         name="latency_reduction", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.LATENCY,
         method=Method.PROCESSES, measured_from="latency_reduction",
-        meaning="1 - time / time of the plain float32 artifact (torchscript: the eager model), interleaved",
+        meaning="1 - time / time of the plain float32 artifact (torchscript, ptmobile: the eager model), interleaved",
     ),
     BudgetKind(
         name="memory_peak", dimension=Dimension.BYTES, ceiling=True, kind=EvidenceKind.MEMORY,

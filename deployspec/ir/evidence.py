@@ -8,10 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from math import ceil
+from statistics import median
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from deployspec.ir.rules import EvidenceClass as EvidenceClass
 from deployspec.ir.rules import Rules as Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LEAST_CALLS: Final = {
     "latency.p50": 50,
@@ -91,8 +96,8 @@ class Classified:
     `reference_confusion` is empty where nothing is known of the reference, `paired` where only the margins are.
     `rejected[j]` are the joint outcomes on the samples that are not of class j, right meaning "not called j"; without
     them a precision drop is decided as a point only.
-    `top5` counts samples whose class is among the artifact's five best (None below five classes).
-    `excluded` counts samples left out (leaked ones). `positive` names a binary task's positive class.
+    `top5` counts samples whose class is among the artifact's five best (None where there are no more than five).
+    `excluded` counts samples left out (leaked ones).
     """
 
     labels: tuple[str, ...]
@@ -159,6 +164,34 @@ class Aggregate(StrEnum):
         """The share of the samples whose scores it does not fall short of; None for a mean."""
         return {Aggregate.MEDIAN: Decimal("0.5"), Aggregate.P95: Decimal("0.95")}.get(self)
 
+    def of(self, scores: Sequence[Decimal]) -> Decimal:
+        """The figure of one model's scores, of which there must be at least one."""
+        match self:
+            case Aggregate.MEAN:
+                return sum(scores, Decimal()) / len(scores)
+            case Aggregate.ROOT_MEAN:
+                return (sum(scores, Decimal()) / len(scores)).sqrt()
+            case Aggregate.MEDIAN:
+                return median(scores)
+            case Aggregate.P95:
+                return sorted(scores)[ceil(len(scores) * (self.quantile or 0)) - 1]
+            case _:
+                assert_never(self)
+
+
+class ErrorScore(NamedTuple):
+    """What is taken of a regression's errors: the power of each, and how the samples' means of it become a figure."""
+
+    power: int
+    aggregate: Aggregate
+
+
+ERRORS: Final = {
+    "absolute_error": ErrorScore(1, Aggregate.MEAN),
+    "squared_error": ErrorScore(2, Aggregate.ROOT_MEAN),
+}
+"""The figures of a regression's errors by the name of their measurement."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
@@ -186,8 +219,8 @@ class Processes:
     """One figure per fresh process, in the order they ran (ms, bytes, or a reduction, 1 - ratio).
 
     `calls` is the number of warm calls behind each. `contended` marks processes that the machine disturbed. `least`
-    says of each time what it could have been at the least, had its process never waited; where it is empty and a
-    process is marked, nothing is known of what it would have shown.
+    says of each time what it could have been at the least, had its process never waited and been as quick throughout as
+    in its undisturbed calls; where it is empty and a process is marked, nothing is known of what it would have shown.
     """
 
     values: tuple[Decimal, ...]
@@ -301,9 +334,10 @@ class Measurement:
 
     `name` is what budgets are measured from: size, size_compressed, size_reduction, parameters, macs, sparsity,
     undelegated_ops, quality, agreement, absolute_error, squared_error, metrics.wer (of the spec's own), stable, churn,
-    latency.p50 …, load, first_call, cold_start, memory_peak, latency_reduction, sustained_slowdown, energy.
-    `operators`, `weights.float32` … (bytes of each stored type) and `difference` (the largest of any output, in units
-    of the reference's spread) are shown only. `split` is "test" or "field" where data decides it.
+    latency.p50 …, load, first_call, cold_start, memory_peak, latency_reduction, sustained_slowdown, energy,
+    leakage, near_duplicates, drift_psi, split_uses.
+    `latency.max`, `operators`, `weights.float32` … (bytes of each stored type) and `difference` (the largest of any
+    output, in units of the reference's spread) are shown only. `split` is "test" or "field" where data decides it.
     `samples_sha256` is the digest of the raw samples in the store. `variant` names another way of counting the same
     figure, e.g. "without near-duplicates": a verdict stands only where every way leads to it.
     """

@@ -21,6 +21,9 @@ PAYLOAD_TYPE: Final = "application/vnd.deployspec.evidence+json"
 """Of the DSSE envelope in which a lab signs the document's bytes."""
 
 _Count = Annotated[int, Constraint(ge=0)]
+_Measure = Annotated[Decimal, Constraint(ge=0)]
+_Term = Annotated[Decimal, Constraint(gt=0)]
+"""Of a ratio."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,19 +87,19 @@ class Process(ByHand):
     from which a reduction follows. `contended` marks a process that others disturbed.
     """
 
-    calls_ms: tuple[Decimal, ...] = ()
+    calls_ms: tuple[_Measure, ...] = ()
     calls: Annotated[int, Constraint(ge=1)] | None = None
-    p50_ms: Decimal | None = None
-    p90_ms: Decimal | None = None
-    p95_ms: Decimal | None = None
-    p99_ms: Decimal | None = None
-    max_ms: Decimal | None = None
-    load_ms: Decimal | None = None
-    first_call_ms: Decimal | None = None
+    p50_ms: _Measure | None = None
+    p90_ms: _Measure | None = None
+    p95_ms: _Measure | None = None
+    p99_ms: _Measure | None = None
+    max_ms: _Measure | None = None
+    load_ms: _Measure | None = None
+    first_call_ms: _Measure | None = None
     memory_peak_bytes: _Count | None = None
-    energy_mj: Decimal | None = None
-    quarters_ms: tuple[Decimal, Decimal] | None = None
-    pairs_ms: tuple[tuple[Decimal, Decimal], ...] = ()
+    energy_mj: _Measure | None = None
+    quarters_ms: tuple[_Term, _Term] | None = None
+    pairs_ms: tuple[tuple[_Term, _Term], ...] = ()
     contended: bool = False
 
 

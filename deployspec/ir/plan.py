@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from deployspec.ir.model import SourceKind
 from deployspec.ir.rules import EvidenceClass
-from deployspec.ir.spec import SourceKind
 
 Form = str
 """The type of a representation: what one step gives and another takes, e.g. `torch.nn.Module` or `tflite`."""

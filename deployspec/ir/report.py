@@ -134,7 +134,7 @@ class Report:
     """The predicate of the in-toto statement. Times are RFC 3339 in UTC with a `Z`.
 
     `sources` are the model's files, its weights first, then those of its hooks; `data` the files of each split,
-    `<split>: <file>`.
+    `<split>: <file>`, and of one that code yields, where it was kept, what it yielded, `<split>: <file>.py:<callable>`.
     A target without steps was not built but judged: its artifact is the one that the evidence in `imports` names.
     `left_out` names the spec's targets that were not asked for, so that a part never passes for the whole.
     """

@@ -1,6 +1,7 @@
 """The JSON schema of a dataclass of `ir`: exactly what `deployspec.ir.codec` decodes, from the same type hints.
 
-Two things a schema cannot say, and the codec holds: that 1.0 is no whole number, and which days a month has.
+Three things a schema cannot say, and the codec holds: that 1.0 is no whole number, which days a month has, and that
+-0 is not below 0.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _SCALARS: Final[dict[type, dict[str, Any]]] = {
     Decimal: {"type": "string", "pattern": f"^{codec.DECIMAL.pattern}$".replace(r"\d", "[0-9]")},
     date: {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
 }
+_UNSIGNED: Final = f"{codec.DECIMAL.pattern}$".replace(r"\d", "[0-9]").removeprefix("-?")
+"""Of a decimal text's value the schema says no more than its sign, and whether it may be 0."""
+
 _WORDS: Final = {
     "ge": "minimum",
     "le": "maximum",
@@ -99,6 +103,15 @@ def _constrained(schema: dict[str, Any], constraints: tuple[Any, ...]) -> dict[s
     length = "minItems" if schema.get("type") == "array" else "minLength"
     for each in constraints:
         assert isinstance(each, Constraint)
+        if schema.get("pattern") == _SCALARS[Decimal]["pattern"]:
+            schema["pattern"] = _decimal(each)
+            continue
         words = {word: getattr(each, name) for name, word in _WORDS.items()} | {length: each.min_length}
         schema |= {word: value for word, value in words.items() if value is not None}
     return schema
+
+
+def _decimal(constraint: Constraint) -> str:
+    """The pattern of a decimal text that lies at or above 0."""
+    assert constraint in (Constraint(ge=0), Constraint(gt=0)), "no pattern says more"
+    return f"^{_UNSIGNED}" if constraint.gt is None else f"^(?=.*[1-9]){_UNSIGNED}"

@@ -6,16 +6,15 @@ turns them into strict validators and into the JSON schema. What parsing derives
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from deployspec.ir.budget import Budget, Task
-from deployspec.ir.constraint import Constraint as Constraint
-from deployspec.ir.constraint import Sha256 as Sha256
-from deployspec.ir.constraint import Text as Text
+from deployspec.ir.budget import Budget
+from deployspec.ir.constraint import Constraint, Text
+from deployspec.ir.data import Data
+from deployspec.ir.model import Model, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,75 +22,9 @@ if TYPE_CHECKING:
     from deployspec.ir.rules import Rules
     from deployspec.ir.verdict import Waiver
 
-DType = Literal["float32", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 
-
-class SourceKind(StrEnum):
-    """What a `[model] source` is, told from its text."""
-
-    TORCH_CALLABLE = "torch callable"
-    KERAS_CALLABLE = "keras callable"
-    EXPORTED_PROGRAM = "exported program (.pt2)"
-    TORCHSCRIPT = "TorchScript file (.pt)"
-    KERAS_FILE = "Keras file (.keras)"
-    SAVED_MODEL = "SavedModel folder"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preprocess:
-    """Stored samples become (x * scale - mean) / std, in the model's layout."""
-
-    scale: float = 1.0
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    layout: Literal["nchw", "nhwc"] | None = None
-    """Layout of the stored samples, where it differs from the model's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Input:
-    """One argument of the model. A string in `shape` is a symbolic dimension."""
-
-    name: Text
-    shape: tuple[Annotated[int, Constraint(ge=1)] | Text, ...]
-    dtype: DType = "float32"
-    range: tuple[float, float] | None = None
-    preprocess: Preprocess | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """One output of the model."""
-
-    name: Text
-    kind: Literal["logits", "probabilities", "values"] = "logits"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """`[model]`: the source, its weights and its signature."""
-
-    name: Text
-    version: Text = "0"
-    source: Text
-    framework: Literal["torch", "keras"] = "torch"
-    weights: Text | None = None
-    sha256: Sha256 | None = None
-    inputs: Annotated[tuple[Input, ...], Constraint(min_length=1)]
-    outputs: tuple[Output, ...] = (Output(name="output"),)
-
-    @property
-    def kind(self) -> SourceKind:
-        """The kind of source, from its spelling."""
-        suffixes = {
-            ".pt2": SourceKind.EXPORTED_PROGRAM,
-            ".pt": SourceKind.TORCHSCRIPT,
-            ".keras": SourceKind.KERAS_FILE,
-        }
-        if ":" in self.source:
-            return SourceKind.KERAS_CALLABLE if self.framework == "keras" else SourceKind.TORCH_CALLABLE
-        found = [kind for suffix, kind in suffixes.items() if self.source.endswith(suffix)]
-        return found[0] if found else SourceKind.SAVED_MODEL
+DEFAULT_TOLERANCE: Final = 0.01
+DEFAULT_SUSTAINED_S: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +36,7 @@ class TaskTable:
     labels: tuple[Text, ...] = ()
     positive: Text | None = None
     threshold: float = 0.5
-    tolerance: float = 0.01
+    tolerance: Annotated[float, Constraint(ge=0, le=1)] | None = None
     """For values: agreement means a difference of at most this share of the reference's spread."""
 
     @cached_property
@@ -124,31 +57,6 @@ class Metric:
     source: Text
     better: Literal["lower", "higher"]
     aggregate: Literal["mean", "median", "p95"] = "mean"
-
-
-Split = Text | tuple[Text, Text]
-"""`.npz`, image folder or `module.py:callable` as text; an `.npy` pair as `["x.npy", "y.npy"]`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """`[data]`: the splits, each read by its own purpose only."""
-
-    train: Split | None = None
-    calibration: Split | None = None
-    tuning: Split | None = None
-    test: Split | None = None
-    field: Split | None = None
-
-    def splits(self) -> dict[str, str | tuple[str, str]]:
-        """The splits that the spec names, in the language's order."""
-        return {name: value for name in SPLITS if (value := getattr(self, name)) is not None}
-
-
-SPLITS: Final = tuple(each.name for each in fields(Data))
-
-UNJUDGED_SPLITS: Final = ("train", "calibration", "tuning")
-"""What went into the model or its choice: a sample of these says nothing where the model is judged."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +87,7 @@ class Target:
     options: tuple[tuple[str, Any], ...] = ()
     device: str | None = None
     time_limit_s: int = 1800
-    sustained_s: int = 120
+    sustained_s: int = DEFAULT_SUSTAINED_S
     """How long each process of a sustained run calls, after a rest as long."""
 
 
@@ -208,6 +116,8 @@ class Spec:
     valid_s: int | None = None
     churn_noise: Decimal = Decimal("0.01")
     """The standard deviation of the noise that `churn` adds, as a share of the inputs' spread."""
+    usual_tolerance: float = DEFAULT_TOLERANCE
+    """That of a task which states none, and of a spec without one."""
     left_out: tuple[str, ...] = ()
     """Targets of the file that were not asked for."""
 
@@ -215,6 +125,12 @@ class Spec:
     def folder(self) -> Path:
         """The folder that the spec's relative paths start from."""
         return self.path.parent
+
+    @property
+    def tolerance(self) -> float:
+        """How far apart values may be that agree, as a share of the reference's spread."""
+        stated = self.task.tolerance if self.task else None
+        return self.usual_tolerance if stated is None else stated
 
     @property
     def scored_output(self) -> str:

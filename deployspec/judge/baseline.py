@@ -8,6 +8,8 @@ from deployspec.ir.evidence import Classified
 from deployspec.judge.decide import alpha_of
 from deployspec.judge.figure import ratio
 from deployspec.judge.proportions import Proportion
+from deployspec.judge.words import told
+from deployspec.units import Dimension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +42,7 @@ def _balance(split: str, table: Classified) -> str:
     least = min(support, key=support.__getitem__)
     return (
         f"{split}: {support[least]} ('{least}') to {most} ('{label}') samples of a class; "
-        f"who always answers '{label}' is right {100 * ratio(most, table.n):.1f} % of the time"
+        f"who always answers '{label}' is right {told(ratio(most, table.n), Dimension.SHARE)} of the time"
     )
 
 

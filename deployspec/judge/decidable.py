@@ -27,18 +27,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from deployspec.ir.budget import Budget
+    from deployspec.ir.data import Support
     from deployspec.ir.evidence import Rules
     from deployspec.judge.quality import Sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitSupport:
-    """The samples of one split: all of them, and of each class (empty where the split has no labels)."""
-
-    n: int
-    per_class: Mapping[str, int]
-    several: bool = False
-    """Whether a sample may be of several classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +52,7 @@ class Decidable:
     needed: int | None = None
 
 
-def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], rules: Rules) -> tuple[Decidable, ...]:
+def decidable(budgets: Sequence[Budget], support: Mapping[str, Support], rules: Rules) -> tuple[Decidable, ...]:
     """One entry for each quality budget that is measured and whose split is known, in order. Pure."""
     return tuple(
         _decidable(budget, support[budget.split], rules)
@@ -71,7 +62,7 @@ def decidable(budgets: Sequence[Budget], support: Mapping[str, SplitSupport], ru
     )  # fmt: skip
 
 
-def _decidable(budget: Budget, support: SplitSupport, rules: Rules) -> Decidable:
+def _decidable(budget: Budget, support: Support, rules: Rules) -> Decidable:
     n = support.n if budget.label is None else support.per_class.get(budget.label, 0)
     if budget.row.method is Method.SCORES:
         return _of_scores(budget, n, rules)
@@ -98,7 +89,7 @@ def _decidable(budget: Budget, support: SplitSupport, rules: Rules) -> Decidable
     )  # fmt: skip
 
 
-def _needed(budget: Budget, n: int, support: SplitSupport, rules: Rules) -> int | None:
+def _needed(budget: Budget, n: int, support: Support, rules: Rules) -> int | None:
     """About the smallest number of samples, n or more, with which nothing wrong would prove the limit."""
     alpha, least = alpha_of(rules), rules.min_support if budget.label is not None else 1
     faultless = _faced(budget, n, support, rules, 0)
@@ -115,7 +106,7 @@ def _would_do(needed: int | None) -> str:
     return "" if needed is None else f"; about {needed:,} would do"
 
 
-def _lacks_a_class(budget: Budget, support: SplitSupport) -> bool:
+def _lacks_a_class(budget: Budget, support: Support) -> bool:
     """Whether a mean over the classes is asked for of which one has no sample."""
     over_all = budget.label is None and budget.row.method is Method.RESAMPLED
     return over_all and not all(support.per_class.values())
@@ -144,7 +135,7 @@ def _passes(budget: Budget, faced: Callable[[int], Sample], alpha: float | None,
     return holds(sample.figure(alpha), budget.limit) is True
 
 
-def _faced(budget: Budget, n: int, support: SplitSupport, rules: Rules, errors: int) -> Sample:
+def _faced(budget: Budget, n: int, support: Support, rules: Rules, errors: int) -> Sample:
     """The table of an artifact with so many errors, none repaired; the reference makes none of its own."""
     match budget.row.method:
         case Method.PAIRED:

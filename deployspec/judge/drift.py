@@ -11,12 +11,13 @@ excess is what it is. Of several features each must hold: a limit is broken at t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from math import nextafter, sqrt
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.verdict import Outcome
-from deployspec.judge.decide import alpha_of, decide
+from deployspec.judge.decide import alpha_of, decide, samples_needed, settled
 from deployspec.judge.figure import Figure, Finding, ceiling, floor, point
 from deployspec.judge.words import quantity, sentence, subject
 
@@ -44,8 +45,30 @@ def judge_drift(budget: Budget, drift: Drift, rules: Rules) -> Finding:
     )
     reason = sentence(budget, figure, outcome, basis, rules.confidence)
     if outcome is Outcome.INCONCLUSIVE:
-        reason += "; more samples of the smaller split would decide it"
+        reason += f"; {_way_out(budget, drift, rules)}"
     return Finding(outcome, reason, figure)
+
+
+def _way_out(budget: Budget, drift: Drift, rules: Rules) -> str:
+    """How many samples of both splits would decide it, were the part that is not chance to stay."""
+    smaller = min(drift.test, drift.field)
+
+    def decides(size: int) -> bool:
+        features = tuple(_with_chance(each, Decimal(smaller) / size) for each in drift.features)
+        return settled(_figure(replace(drift, features=features), alpha_of(rules)), budget)
+
+    size = samples_needed(decides, smaller)
+    if size is None:
+        return "no number of samples would decide it at this estimate"
+    test, field = (-(-each * size // smaller) for each in (drift.test, drift.field))
+    return f"about {test:,} test and {field:,} field samples would decide it at this estimate"
+
+
+def _with_chance(feature: FeatureDrift, share: Decimal) -> FeatureDrift:
+    """The feature with that share of what chance has in its index: its variance is that of a multiple."""
+    mean = feature.null_mean * share
+    variance = feature.null_variance * share**2
+    return replace(feature, psi=_excess(feature) + mean, null_mean=mean, null_variance=variance)
 
 
 def _excess(feature: FeatureDrift) -> Decimal:

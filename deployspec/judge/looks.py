@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deployspec.ir.budget import Method
 from deployspec.ir.evidence import Processes
-from deployspec.judge.order import needs_more
+from deployspec.judge.processes import needs_more
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

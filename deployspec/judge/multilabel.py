@@ -15,18 +15,15 @@ from deployspec.ir.evidence import NotMeasured
 from deployspec.judge import figure as figures
 from deployspec.judge.decide import holds, samples_needed
 from deployspec.judge.figure import Figure, point
-from deployspec.judge.jaccard import Overlap
-from deployspec.judge.paired import paired_drop
-from deployspec.judge.proportions import Proportion
-from deployspec.judge.resample import PrecisionDrop, Resampled
+from deployspec.judge.per_class import Cells, of_class
 
 if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
-    from deployspec.ir.evidence import Multilabel, PairedOutcomes, Rules
-    from deployspec.judge.paired import Paired
+    from deployspec.ir.evidence import Multilabel, Rules
+    from deployspec.judge.jaccard import Overlap
+    from deployspec.judge.per_class import OfClass
+    from deployspec.judge.proportions import Proportion
     from deployspec.units import Bound
-
-    OfLabel = Paired | Proportion | Overlap | Resampled
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Macro:
         return Macro(tuple(each.grown(max(round(Decimal(each.n) * n / self.n), 1)) for each in self.labels), n)
 
 
-def sample_of(budget: Budget, table: Multilabel, rules: Rules) -> Macro | OfLabel | NotMeasured:
+def sample_of(budget: Budget, table: Multilabel, rules: Rules) -> Macro | OfClass | NotMeasured:
     """What a budget on labels rests on; a label without samples, or one that was never called, has no figure."""
     if not table.n:
         return NotMeasured(reason="the split has no sample")
@@ -70,53 +67,19 @@ def sample_of(budget: Budget, table: Multilabel, rules: Rules) -> Macro | OfLabe
     if budget.label not in table.labels:
         return NotMeasured(reason="the evidence knows no such class")
     index = table.labels.index(budget.label)
-    return _of_label(budget, table.inside[index], table.outside[index], rules)
-
-
-def _of_label(budget: Budget, inside: PairedOutcomes, outside: PairedOutcomes, rules: Rules) -> OfLabel | NotMeasured:
-    if not inside.n:
-        return NotMeasured(reason="the split has no sample of this class")
-    found, alarms = inside.both + inside.repaired, outside.broken + outside.neither
-    match budget.metric:
-        case "recall":
-            return Proportion(found, inside.n)
-        case "recall_drop":
-            return paired_drop(inside, budget.limit)
-        case "f1":
-            return _overlap(inside, outside)
-        case "precision":
-            called = found + alarms
-            return Proportion(found, called) if called else NotMeasured(reason="the class was never predicted")
-        case "precision_drop":
-            return _precision_drop(budget, inside, outside, rules)
-        case _:
-            return NotMeasured(reason="it is not judged per class")
-
-
-def _overlap(inside: PairedOutcomes, outside: PairedOutcomes) -> Overlap:
-    missed = inside.broken + inside.neither
-    return Overlap(inside.n - missed, missed=missed, false_alarms=outside.broken + outside.neither)
-
-
-def _precision_drop(
-    budget: Budget, inside: PairedOutcomes, outside: PairedOutcomes, rules: Rules
-) -> Resampled | NotMeasured:
-    rightly, before = inside.reference_right, outside.repaired + outside.neither + inside.reference_right
-    after = inside.both + inside.repaired + outside.broken + outside.neither
-    if not before or not after or (budget.limit.relative and not rightly):
-        return NotMeasured(reason="the class was never predicted, or by the reference never rightly")
-    return Resampled(PrecisionDrop(inside, outside, relative=budget.limit.relative), rules.seed)
+    return of_class(budget, Cells.of_label(table.inside[index], table.outside[index]), rules)
 
 
 def _macro(budget: Budget, table: Multilabel) -> Macro | NotMeasured:
     empty = [name for name, pair in zip(table.labels, table.inside, strict=True) if not pair.n]
     if empty:
         return NotMeasured(reason=f"the split has no sample of class '{empty[0]}'")
+    labels = list(map(Cells.of_label, table.inside, table.outside))
     match budget.metric:
         case "macro_recall":
-            return Macro(tuple(Proportion(pair.both + pair.repaired, pair.n) for pair in table.inside), table.n)
+            return Macro(tuple(cells.recall for cells in labels), table.n)
         case "macro_f1":
-            return Macro(tuple(map(_overlap, table.inside, table.outside)), table.n)
+            return Macro(tuple(cells.overlap for cells in labels), table.n)
         case _:
             return NotMeasured(reason="of several labels a sample there is no such figure")
 

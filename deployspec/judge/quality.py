@@ -10,12 +10,10 @@ from deployspec.judge import multilabel, scores
 from deployspec.judge.churn import Changed
 from deployspec.judge.decide import alpha_of, decide
 from deployspec.judge.figure import Finding
-from deployspec.judge.jaccard import Overlap
-from deployspec.judge.margins import WHY as ONLY_MARGINS
-from deployspec.judge.margins import Margins
-from deployspec.judge.paired import NOTHING_TO_LOSE, paired_drop
+from deployspec.judge.paired import paired_drop
+from deployspec.judge.per_class import Cells, drop, of_class
 from deployspec.judge.proportions import Proportion
-from deployspec.judge.resample import MacroF1, MacroRecall, PrecisionDrop, Resampled
+from deployspec.judge.resample import MacroF1, MacroRecall, Resampled
 from deployspec.judge.words import sentence, subject
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 Judged = Classified | Joint | Multilabel | Scores | Share | Churn
 """The statistics that quality is judged from."""
-
-_NO_REFERENCE = "the evidence tells nothing of the reference"
 
 
 class Sample(Protocol):
@@ -104,10 +100,7 @@ def _classified(budget: Budget, statistic: Classified, rules: Rules) -> Sample |
         return _overall(budget, statistic, rules)
     if budget.label not in statistic.labels:
         return NotMeasured(reason="the evidence knows no such class")
-    index = statistic.labels.index(budget.label)
-    if not sum(statistic.confusion[index]):
-        return NotMeasured(reason="the split has no sample of this class")
-    return _per_class(budget, statistic, index, rules)
+    return of_class(budget, Cells.of_table(statistic, statistic.labels.index(budget.label)), rules)
 
 
 def _counted(statistic: Share | Churn, budget: Budget) -> Sample | None:
@@ -134,7 +127,7 @@ def _right_or_wrong(budget: Budget, pair: PairedOutcomes) -> Sample | NotMeasure
 def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMeasured:
     match budget.metric:
         case "accuracy":
-            return Proportion(sum(row[i] for i, row in enumerate(table.confusion)), table.n)
+            return Proportion(_right(table.confusion), table.n)
         case "top5_accuracy" if table.top5 is not None:
             return Proportion(table.top5, table.n)
         case "top5_accuracy" if len(table.labels) <= 5:
@@ -142,7 +135,7 @@ def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMea
         case "top5_accuracy":
             return NotMeasured(reason="the evidence has no ranking of the classes")
         case "accuracy_drop":
-            return _drop(table, range(len(table.labels)), budget, rules)
+            return _drop(budget, table, rules)
         case "macro_f1" | "macro_recall" | "balanced_accuracy":
             empty = [name for name, row in zip(table.labels, table.confusion, strict=True) if not sum(row)]
             if empty:
@@ -152,69 +145,20 @@ def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMea
             return NotMeasured(reason="it needs a class")
 
 
-def _per_class(budget: Budget, table: Classified, index: int, rules: Rules) -> Sample | NotMeasured:
-    right = table.confusion[index][index]
-    support = sum(table.confusion[index])
-    predicted = sum(row[index] for row in table.confusion)
-    match budget.metric:
-        case "recall":
-            return Proportion(right, support)
-        case "recall_drop":
-            return _drop(table, [index], budget, rules)
-        case "f1":
-            return Overlap(right, missed=support - right, false_alarms=predicted - right)
-        case "precision":
-            return Proportion(right, predicted) if predicted else NotMeasured(reason="the class was never predicted")
-        case "precision_drop":
-            return _precision_drop(budget, table, index, rules)
-        case _:
-            return NotMeasured(reason="it is not judged per class")
+def _drop(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMeasured:
+    """What all samples lose."""
+    right = (_right(table.reference_confusion), _right(table.confusion)) if table.reference_confusion else None
+    return drop(budget, _together(table.paired) if table.paired else None, right, table.n, rules)
 
 
-def _drop(table: Classified, classes: Sequence[int], budget: Budget, rules: Rules) -> Sample | NotMeasured:
-    """What the samples of these classes lose: from their joint outcomes, or from the margins as a point."""
-    if table.paired:
-        return paired_drop(_together([table.paired[i] for i in classes]), budget.limit)
-    if not table.reference_confusion:
-        return NotMeasured(reason=_NO_REFERENCE)
-    if rules.confidence is not None:
-        return NotMeasured(reason=ONLY_MARGINS)
-    before, after = (sum(each[i][i] for i in classes) for each in (table.reference_confusion, table.confusion))
-    if budget.limit.relative and not before:
-        return NotMeasured(reason=NOTHING_TO_LOSE)
-    n = sum(sum(table.confusion[i]) for i in classes)
-    return Margins(before, after, n, relative=budget.limit.relative)
+def _right(confusion: Sequence[Sequence[int]]) -> int:
+    return sum(row[i] for i, row in enumerate(confusion))
 
 
 def _macro(budget: Budget, table: Classified) -> MacroF1 | MacroRecall:
     if budget.metric == "macro_f1":
         return MacroF1(table.confusion)
     return MacroRecall(tuple(row[i] for i, row in enumerate(table.confusion)), tuple(map(sum, table.confusion)))
-
-
-def _precision_drop(budget: Budget, table: Classified, index: int, rules: Rules) -> Sample | NotMeasured:
-    """Margins alone, without the joint outcomes outside the class, decide as a point or not at all."""
-    if not table.reference_confusion:
-        return NotMeasured(reason=_NO_REFERENCE)
-    before, after = (_precision_cells(each, index) for each in (table.reference_confusion, table.confusion))
-    if not sum(before) or not sum(after) or (budget.limit.relative and not before[0]):
-        return NotMeasured(reason="the class was never predicted, or by the reference never rightly")
-    if not (table.paired and table.rejected) and rules.confidence is not None:
-        return NotMeasured(reason=ONLY_MARGINS)
-    inside = table.paired[index] if table.paired else _apart(broken=before[0], repaired=after[0])
-    outside = table.rejected[index] if table.rejected else _apart(broken=after[1], repaired=before[1])
-    return Resampled(PrecisionDrop(inside, outside, relative=budget.limit.relative), rules.seed)
-
-
-def _precision_cells(confusion: tuple[tuple[int, ...], ...], index: int) -> tuple[int, int]:
-    """Right and wrong predictions of a class."""
-    right = confusion[index][index]
-    return right, sum(row[index] for row in confusion) - right
-
-
-def _apart(*, broken: int, repaired: int) -> PairedOutcomes:
-    """Outcomes of which only the two margins are known, for an estimate without bounds."""
-    return PairedOutcomes(both=0, broken=broken, repaired=repaired, neither=0)
 
 
 def _together(each: Sequence[PairedOutcomes]) -> PairedOutcomes:

@@ -15,21 +15,18 @@ here and are taken from the scores of both models:
 Fewer than 1/alpha samples give no bound: a fresh score passes the largest of n with a chance of 1/(n + 1). Nor do
 scores that are all 0, which tell of no reach. A change is drawn in pairs, both models under the same weights.
 
-A quantile's bounds are exact for any distribution, ties included: the r-th smallest of n lies above it with at most the
-chance of fewer than r heads among n throws (David and Nagaraja 2003, Order Statistics, section 7.1). The change of a
-quantile is drawn in pairs like that of a mean; the unseen sample lies above all scores of one model and below those of
-the other.
+A quantile's bounds are scores of stated ranks, exact for any distribution. The change of a quantile is drawn in pairs
+like that of a mean; the unseen sample lies above all scores of one model and below those of the other.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
+from itertools import cycle, islice
 from math import ceil, floor, isfinite, log
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -37,11 +34,13 @@ from deployspec.ir.evidence import Aggregate, NotMeasured, Scores
 from deployspec.judge import figure as figures
 from deployspec.judge.decide import MOST_SAMPLES, holds, samples_needed
 from deployspec.judge.figure import GRID, Figure, point
+from deployspec.judge.ranks import rank_above, rank_below
 from deployspec.judge.resample import DRAWS, uniform
+from deployspec.judge.words import limits, told
 from deployspec.units import Dimension
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.ir.budget import Budget
     from deployspec.units import Bound
@@ -52,8 +51,6 @@ Value = TypeVar("Value", Decimal, "Floats")
 
 _AT_ONCE: Final = 250
 """Samples, or draws, whose weights are held together, so that memory does not grow with their product."""
-
-_SHOWN_DIGITS: Final = 4
 
 _WORDS: Final = {
     Aggregate.MEAN: "mean",
@@ -93,7 +90,8 @@ def sample_of(budget: Budget, scores: Scores, seed: int) -> Drawn | Quantile | N
             "write the limit as a bare number"
         )
     exact = scores.aggregate.quantile is not None and not change.sign
-    return Quantile(scores) if exact else Drawn(scores, change, seed)
+    apart = () if change.sign else limits(budget)
+    return Quantile(scores, apart) if exact else Drawn(scores, change, seed, apart)
 
 
 @dataclass(frozen=True)
@@ -103,16 +101,19 @@ class Drawn:
     scores: Scores
     change: Change
     seed: int
+    apart: tuple[Decimal, ...] = field(default=(), compare=False)
+    """Limits that the figure is told apart from."""
 
     @property
     def basis(self) -> str:
         """The figures of both models in words."""
-        return _basis(self.scores, self.change, *self.figures)
+        return _basis(self.scores, self.change, *self.figures, self.apart)
 
     @property
     def figures(self) -> tuple[Decimal, Decimal]:
         """The artifact's figure and the reference's."""
-        return _figure(_ordered(self.scores)[0], self.scores), _figure(_ordered(self.scores)[1], self.scores)
+        artifact, reference = map(self.scores.aggregate.of, _ordered(self.scores))
+        return artifact, reference
 
     def figure(self, alpha: float | None) -> Figure:
         """The figure with its bounds, each erring about `alpha`; None compares the estimate alone."""
@@ -120,15 +121,29 @@ class Drawn:
         return point(estimate, self.scores.n) if alpha is None else _bounded(self, estimate, alpha)
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
-        """About how many more samples would decide: the distance to a bound shrinks with the root of their number."""
-        figure, n = self.figure(alpha), self.scores.n
-        distance = bound.limit - figure.estimate
-        side = figure.upper if distance > 0 else figure.lower
-        if side is None:
-            lacking = self.scores.block * self._least(alpha) - n
-            return lacking if lacking > 0 else None
-        size = n * ((side - figure.estimate) / distance) ** 2 if distance else MOST_SAMPLES + 1
-        return max(ceil(size) - n, 1) if size <= MOST_SAMPLES else None
+        """About how many more samples would decide: the distance to a bound shrinks with the root of their number.
+
+        Where they are too few for a bound, they are repeated until there is one.
+        """
+        distance = bound.limit - self.figure(alpha).estimate
+        for sample in self._longer(self._least(alpha)):
+            figure, n = sample.figure(alpha), sample.scores.n
+            side = figure.upper if distance > 0 else figure.lower
+            if side is not None:
+                size = n * ((side - figure.estimate) / distance) ** 2 if distance else MOST_SAMPLES + 1
+                least = max(n, self.scores.n + 1)
+                return max(ceil(size), least) - self.scores.n if size <= MOST_SAMPLES else None
+        return None
+
+    def _longer(self, least: int) -> Iterator[Drawn]:
+        """The sample itself, where it has `least` scores; else it and then it again, up to four times as many."""
+        scores = self.scores
+        if len(scores.artifact) >= least:
+            yield self
+            return
+        for size in (least, ceil(1.2 * least), 2 * least, 4 * least):
+            artifact, reference = (tuple(islice(cycle(each), size)) for each in (scores.artifact, scores.reference))
+            yield replace(self, scores=replace(scores, artifact=artifact, reference=reference))
 
     def _least(self, alpha: float) -> int:
         """The fewest scores that can have a bound; a quantile must also lie below the unseen sample often enough."""
@@ -150,15 +165,17 @@ class Quantile:
     """A quantile of the artifact's scores, bounded by scores of stated ranks."""
 
     scores: Scores
+    apart: tuple[Decimal, ...] = ()
+    """Limits that the figure is told apart from."""
 
     @property
     def basis(self) -> str:
         """The figure in words."""
-        return _basis(self.scores, Change(), self._estimate, Decimal())
+        return _basis(self.scores, Change(), self._estimate, Decimal(), self.apart)
 
     @property
     def _estimate(self) -> Decimal:
-        return _figure(_ordered(self.scores)[0], self.scores)
+        return self.scores.aggregate.of(_ordered(self.scores)[0])
 
     def figure(self, alpha: float | None) -> Figure:
         """The figure with its bounds, each erring at most `alpha`; None compares the estimate alone."""
@@ -180,36 +197,6 @@ class Quantile:
             for rank in (rank_below(size, share, alpha), rank_above(size, share, alpha))
         )
         return Figure(estimate=self._estimate, lower=lower, upper=upper, n=size)
-
-
-def rank_below(n: int, share: float, alpha: float) -> int | None:
-    """The largest rank (1-based) of n that lies above the quantile of `share` with a chance of at most alpha."""
-    from scipy.special import bdtr
-
-    return bisect_right(range(n), alpha, key=lambda heads: float(bdtr(heads, n, share))) or None
-
-
-def rank_above(n: int, share: float, alpha: float) -> int | None:
-    """The smallest rank (1-based) of n that lies below the quantile of `share` with a chance of at most alpha."""
-    from scipy.special import bdtrc
-
-    rank = bisect_left(range(n), True, key=lambda heads: float(bdtrc(heads, n, share)) <= alpha) + 1
-    return rank if rank <= n else None
-
-
-def _figure(ordered: Sequence[Decimal], scores: Scores) -> Decimal:
-    """The aggregate of one model's scores."""
-    match scores.aggregate:
-        case Aggregate.MEAN:
-            return sum(ordered, Decimal()) / len(ordered)
-        case Aggregate.ROOT_MEAN:
-            return (sum(ordered, Decimal()) / len(ordered)).sqrt()
-        case Aggregate.MEDIAN:
-            return median(ordered)
-        case Aggregate.P95:
-            return ordered[ceil(len(ordered) * (scores.aggregate.quantile or 0)) - 1]
-        case _:
-            assert_never(scores.aggregate)
 
 
 @lru_cache(maxsize=16)
@@ -306,12 +293,9 @@ def _grid(artifact: Decimal, reference: Decimal) -> Decimal:
     return min(GRID, Decimal(1).scaleb(size.adjusted() - 5)) if size else GRID
 
 
-def _basis(scores: Scores, change: Change, artifact: Decimal, reference: Decimal) -> str:
+def _basis(scores: Scores, change: Change, artifact: Decimal, reference: Decimal, apart: Sequence[Decimal]) -> str:
     """E.g. "mean 54.31, the reference's 53.9, over 442 samples"."""
-    other = f", the reference's {_shown(reference)}," if change.sign else ""
+    other = f", the reference's {told(reference, Dimension.NUMBER)}," if change.sign else ""
     blocks = f" in {len(scores.artifact):,} blocks" if scores.block > 1 else ""
-    return f"{_WORDS[scores.aggregate]} {_shown(artifact)}{other} over {scores.n:,} samples{blocks}"
-
-
-def _shown(value: Decimal) -> str:
-    return f"{round(value, _SHOWN_DIGITS - 1 - value.adjusted()):f}" if value else "0"
+    own = told(artifact, Dimension.NUMBER, apart)
+    return f"{_WORDS[scores.aggregate]} {own}{other} over {scores.n:,} samples{blocks}"

@@ -24,11 +24,11 @@ from deployspec.ir.evidence import (
     Stability,
 )
 from deployspec.ir.verdict import Outcome, Result, Verdict
+from deployspec.judge.census import judge_census
 from deployspec.judge.choice import best_first, objection
 from deployspec.judge.drift import judge_drift
-from deployspec.judge.exact import judge_census
 from deployspec.judge.figure import Figure, Finding
-from deployspec.judge.order import judge_processes
+from deployspec.judge.processes import judge_processes
 from deployspec.judge.quality import judge_quality
 from deployspec.judge.stability import judge_stability
 from deployspec.judge.words import bound_text, limit_text, quantity, subject, unit_of

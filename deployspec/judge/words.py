@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Final
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
 
 from deployspec.ir.verdict import Outcome
-from deployspec.units import Dimension
+from deployspec.units import Dimension, scale_of, shown, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deployspec.ir.budget import Budget
     from deployspec.judge.figure import Figure
     from deployspec.units import Bound
-
-_DECIMALS: Final = 2
-_SHORT_MS: Final = Decimal("0.1")
 
 
 def subject(budget: Budget) -> str:
@@ -40,24 +39,22 @@ def unit_of(budget: Budget) -> Dimension:
     return Dimension.NUMBER if budget.dimension is Dimension.RISE else budget.dimension
 
 
-def quantity(value: Decimal, budget: Budget, rounding: str = ROUND_HALF_EVEN) -> str:
-    """A value in its base unit as text: shares in percent, drops in percentage points, short times in us.
+def limits(budget: Budget) -> tuple[Decimal, ...]:
+    """What a figure of the budget is told apart from."""
+    return tuple(bound.limit for bound in (budget.limit, budget.good) if bound)
 
-    To two decimals, or as many as it takes to tell a figure other than zero from zero.
-    """
-    match unit_of(budget):
-        case Dimension.SHARE:
-            return f"{_short(value * 100, rounding)} %"
-        case Dimension.DROP | Dimension.CHANGE:
-            return f"{_short(value * 100, rounding)} pp"
-        case Dimension.TIME if 0 < abs(value) < _SHORT_MS:
-            return f"{_short(value * 1000, rounding)} us"
-        case Dimension.TIME | Dimension.ENERGY | Dimension.BYTES as unit:
-            return f"{_short(value, rounding)} {unit.value}"
-        case Dimension.FLAG:
-            return "true" if value else "false"
-        case _:
-            return _short(value, rounding)
+
+def quantity(value: Decimal, budget: Budget) -> str:
+    """A value in its base unit as text: shares in percent, drops in percentage points, short times in us."""
+    return told(value, unit_of(budget), limits(budget))
+
+
+def told(value: Decimal, dimension: Dimension, apart: Iterable[Decimal] = ()) -> str:
+    """A figure as a table shows it, without zeros at its end."""
+    if dimension is Dimension.FLAG:
+        return shown(value, dimension)
+    scale = scale_of(dimension, value)
+    return scale.with_unit(written(scale.rounded(value, apart=apart)))
 
 
 def sentence(budget: Budget, figure: Figure, outcome: Outcome, basis: str, confidence: Decimal | None) -> str:
@@ -69,29 +66,20 @@ def sentence(budget: Budget, figure: Figure, outcome: Outcome, basis: str, confi
 
 
 def _bounds(budget: Budget, figure: Figure, outcome: Outcome, confidence: Decimal | None) -> str:
-    """The bound that decided, or both where neither did."""
+    """The bound that decided, or both where neither did, in the estimate's unit and rounded outward."""
     if not figure.bounded:
         return "" if confidence is not None else " (the bare estimate)"
-    at_least = "" if figure.lower is None else f"at least {quantity(figure.lower, budget, ROUND_FLOOR)}"
-    at_most = "" if figure.upper is None else f"at most {quantity(figure.upper, budget, ROUND_CEILING)}"
+    scale, apart = scale_of(unit_of(budget), figure.estimate), limits(budget)
+    low, high = (
+        "" if bound is None else f"{word} {scale.with_unit(written(scale.rounded(bound, outward, apart)))}"
+        for word, bound, outward in (("at least", figure.lower, ROUND_FLOOR), ("at most", figure.upper, ROUND_CEILING))
+    )
     wants_upper = budget.limit.comparator.bounds_above is not (outcome is Outcome.FAIL)
-    shown = [at_least, at_most] if outcome is Outcome.INCONCLUSIVE else [at_most if wants_upper else at_least]
-    said = " and ".join(filter(None, shown))
+    deciding = [low, high] if outcome is Outcome.INCONCLUSIVE else [high if wants_upper else low]
+    said = " and ".join(filter(None, deciding))
     return f"; at {percent(confidence)} confidence {said or 'no bound'}"
 
 
 def percent(share: Decimal | None) -> str:
     """A confidence in percent, exactly as given."""
-    return f"{_plain((share or Decimal(0)) * 100)} %"
-
-
-def _short(value: Decimal, rounding: str) -> str:
-    if not value.is_finite():
-        return str(value)
-    decimals = max(_DECIMALS, -value.adjusted()) if value else _DECIMALS
-    return _plain(value.quantize(Decimal(1).scaleb(-decimals), rounding))
-
-
-def _plain(value: Decimal) -> str:
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{written((share or Decimal(0)) * 100)} %"

@@ -8,32 +8,38 @@ import platform
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
 from deployspec.isolation import Policy, available
 from deployspec.lanes.live import LiveRunner
 from deployspec.lanes.program import lines_of, module_of, new_nonce, scripts
+from deployspec.lanes.taking import take
 
 if TYPE_CHECKING:
     from deployspec.ir.plan import Runner
     from deployspec.lanes.program import Program
 
 
+OUT_FOLDER: Final = "out"
+"""In a program's working folder: where its runner writes what is brought back."""
+
+
 class HostLane:
     """Runs programs on this machine's CPU, one thread each.
 
     A runner's process stays, its runtime imported, and does the next program too, also that of another runner of its
-    toolchain's family, until the lane is closed. A lane belongs to one thread. What it runs `apart` writes to a folder
-    of the lane's only, and reads all but secrets and what is `hidden`; a worker's lane is where the worker is already.
+    toolchain's family, until the lane is closed. A lane belongs to one thread. What it runs `apart` reads all but
+    secrets and what is `hidden`, and writes to a folder of the lane's only, each repetition to that of its own program;
+    `offline` says that the lane itself is in no network.
     """
 
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
-    def __init__(self, *, apart: bool = False, hidden: tuple[Path, ...] = ()) -> None:
+    def __init__(self, *, apart: bool = False, hidden: tuple[Path, ...] = (), offline: bool = False) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="deployspec-lane-")
-        self._policy = Policy(writes=(self._folder,), hidden=hidden) if apart else None
+        self._policy = Policy(writes=(self._folder,), hidden=hidden, offline=offline) if apart else None
         self._live: dict[str, LiveRunner] = {}
 
     @property
@@ -61,8 +67,10 @@ class HostLane:
             live.wait(program.time_limit_s)  # nothing of ours may still be importing beside a timing
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as folder:
             nonce = new_nonce()
-            _lay_out(Path(folder), program, nonce)
-            return lines_of(self._answer(program, Path(folder), nonce), nonce)
+            _lay_out(Path(folder), program, nonce, apart=self._policy is not None)
+            lines = lines_of(self._answer(program, Path(folder), nonce), nonce)
+            take(Path(folder) / OUT_FOLDER, program.fetch)
+            return lines
 
     def close(self) -> None:
         """End every runner; none may be at work."""
@@ -84,13 +92,15 @@ class HostLane:
             raise
 
 
-def _lay_out(folder: Path, program: Program, nonce: str) -> None:
-    """Fill the working folder: files are linked, the job is written."""
+def _lay_out(folder: Path, program: Program, nonce: str, *, apart: bool) -> None:
+    """Fill the working folder: files are linked, the job is written, and `out` gets the folders of `fetch`."""
     for name, path in program.files.items():
         (folder / name).symlink_to(path.resolve())
     program.fetch.mkdir(parents=True, exist_ok=True)
-    (folder / "out").symlink_to(program.fetch.resolve())
+    for wanted in (program.fetch, *(each for each in program.fetch.rglob("*") if each.is_dir())):
+        (folder / OUT_FOLDER / wanted.relative_to(program.fetch)).mkdir(parents=True)
     job = program.job | {"runner": module_of(program.runner), "nonce": nonce, "time_limit_s": program.time_limit_s}
+    job["apart"] = apart
     (folder / "job.json").write_text(json.dumps(job))
 
 

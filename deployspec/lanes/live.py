@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -14,20 +13,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deployspec.lanes.environment import confined
 from deployspec.lanes.program import ProgramFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from deployspec.isolation import Policy
 
 GRACE_S: Final = 5
 """How long after its own watchdog a runner may still be alive before it is ended."""
 
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XNNPACK_NUM_THREADS")
-_SECRET: Final = re.compile(
-    r"DEPLOYSPEC_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY|_SOCK$|^DBUS_|DOCKER_HOST"
-)
 _READY: Final = '{"ready"'
 _ENDED_BY_ITS_WATCHDOG: Final = 128 + signal.SIGALRM
 
@@ -49,7 +45,7 @@ class LiveRunner:
         self._process = subprocess.Popen(
             policy.command(command) if policy else command,
             cwd=self._folder.name,
-            env=_environment(Path(self._folder.name).parent),
+            env=confined(os.environ, Path(self._folder.name).parent) | {"PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -143,13 +139,3 @@ class LiveRunner:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         lines = [line for line in self._said().decode(errors="replace").splitlines() if line.strip()]
         return f"the runner {how} before its closing line" + (f": {lines[-1].strip()}" if lines else "")
-
-
-def _environment(scratch: Path) -> dict[str, str]:
-    beside = {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(scratch)}
-    return without_secrets(os.environ) | dict.fromkeys(_ONE_THREAD, "1") | beside
-
-
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that code of the model's, in a runner or in a worker, may see."""
-    return {name: value for name, value in environment.items() if not _SECRET.search(name.upper())}

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass, Machine
     from deployspec.ir.plan import Runner
 
-_WITH_EVERY_RUNNER: Final = tuple(
-    f"deployspec.runners.{each}" for each in ("protocol", "joules", "steadiness", "stopwatch")
+_WITH_EVERY_RUNNER: Final = (
+    *(f"deployspec.runners.{each}" for each in ("protocol", "joules", "steadiness", "stopwatch")),
+    "deployspec.isolation",
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input
+    from deployspec.ir.model import Input
 
 NAMES: Final = "names.json"
 """Inside the step's output: what each row is called."""

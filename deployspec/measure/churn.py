@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.budget import LABELLED
 from deployspec.ir.evidence import Churn, PairedOutcomes
+from deployspec.ir.model import LABELLED
 from deployspec.measure.decisions import decide, finite_rows
-from deployspec.measure.quality import measured, outputs_of
+from deployspec.measure.quality import measured, outputs_of, tolerated
 from deployspec.runners.protocol import Reader, Writer
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from deployspec.ir.artifact import Done, Job
     from deployspec.ir.evidence import EvidenceClass, Measurement
-    from deployspec.ir.spec import Input, Spec
+    from deployspec.ir.model import Input
+    from deployspec.ir.spec import Spec
     from deployspec.measure.quality import Evaluated
 
 _ROWS: Final = 4096
@@ -76,8 +77,8 @@ def _changed(spec: Spec, reference: Done, calm: Done, noisy: Done) -> np.ndarray
         output = spec.model.outputs[spec.scored_index]
         other = decide(before, task, output) != decide(after, task, output)
         return np.asarray(other.reshape(len(other), -1).any(axis=1))
-    tolerance = float(task.tolerance if task else 0.01) * np.ptp(_rows(outputs_of(spec, reference)), axis=0)
-    return np.asarray((np.abs(_rows(after) - _rows(before)) > tolerance).any(axis=1))
+    moved = np.abs(_rows(after) - _rows(before))
+    return np.asarray((moved > tolerated(spec, _rows(outputs_of(spec, reference)))).any(axis=1))
 
 
 def _rows(outputs: Path) -> np.ndarray:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from deployspec.errors import DataFault
-from deployspec.ir.budget import LABELLED, Task
+from deployspec.ir.model import LABELLED, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from deployspec.ir.spec import Output, TaskTable
+    from deployspec.ir.model import Output
+    from deployspec.ir.spec import TaskTable
 
 ROWS: Final = 1 << 16
 """Rows looked at together, so that memory does not grow with the split."""

@@ -5,8 +5,6 @@ Samples go through one at a time, as an app runs them: a batch would let dynamic
 
 from __future__ import annotations
 
-import sys
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,20 +12,14 @@ import numpy as np
 from deployspec import contract
 from deployspec.contract import ContractBroken
 from deployspec.errors import SourceFault
-from deployspec.ir.artifact import the_artifact
-from deployspec.ir.plan import Runner, Toolchain
-from deployspec.lanes.host import HostLane
-from deployspec.lanes.program import Program, ProgramFailed
+from deployspec.lanes.program import ProgramFailed
+from deployspec.measure.asking import ask, ask_artifact, split_files, together
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deployspec.ir.artifact import Job
 
 OUTPUTS_FOLDER: Final = "outputs"
 """Inside an evaluation's output: `<i>.npy` for the i-th output of the model, one row a sample."""
-
-TIME_LIMIT_S: Final = 3600
 
 
 def evaluate_reference(job: Job) -> dict[str, Any]:
@@ -62,35 +54,6 @@ def evaluate_artifact(job: Job) -> dict[str, Any]:
     return facts | {"contract": [_hold_contract(job, folder, batch) for folder, batch in runs]}
 
 
-def ask_artifact(job: Job, tasks: list[dict[str, Any]], files: dict[str, Path]) -> list[dict[str, Any]]:
-    """What the artifact's runner says to each task, in its mode, after a line that names its runtime.
-
-    Raises ContractBroken when one failed that may not, or the runner did not finish.
-    """
-    lowered = job.inputs["artifact"]
-    artifact = the_artifact(lowered)
-    request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
-    request["options"] |= {"mode": job.options["mode"]} if "mode" in job.options else {}
-    try:
-        return ask(job, request, {artifact.name: artifact} | files)
-    except ProgramFailed as error:
-        raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
-
-
-def together(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """The lines as facts; the runtime's name also tells the mode, and what an evaluator does not vouch for."""
-    merged = {key: value for line in lines for key, value in line.items()}
-    facts = {key: value for key, value in merged.items() if key not in ("task", "inputs")}
-    mode = [job.options["mode"]] if "mode" in job.options else []
-    return facts | {"runtime": ", ".join([facts["runtime"], *mode, *_uncovered(facts)])}
-
-
-def _uncovered(facts: dict[str, Any]) -> list[str]:
-    """What an evaluator says of its own operators, as part of the label that its figures bear."""
-    names = facts.pop("uncovered", [])
-    return [f"not covered by conformance: {' '.join(names)}"] if names else []
-
-
 def _probe_runs(most: int) -> list[tuple[str, int]]:
     """The probe one sample at a time and, where the artifact takes more, `most` together: folder and batch of each."""
     return [("probe", 1), *([(f"probe-{most}", most)] if most > 1 else [])]
@@ -108,37 +71,11 @@ def _refuse_lost_batch(job: Job, rows: int | None) -> None:
         )
 
 
-def split_files(job: Job) -> dict[str, Path]:
-    """The inputs of the role "data", if there is such a one, by the names that a runner's tasks use."""
-    if "data" not in job.inputs:
-        return {}
-    return {f"data-{i}.npy": job.inputs["data"] / f"{i}.npy" for i in range(len(job.model.inputs))}
-
-
 def _split_tasks(job: Job) -> list[dict[str, Any]]:
     if "data" not in job.inputs:
         return []
     (job.out / OUTPUTS_FOLDER).mkdir()
     return [{"task": "outputs", "inputs": list(split_files(job)), "out": f"out/{OUTPUTS_FOLDER}"}]
-
-
-def ask(job: Job, request: dict[str, Any], files: dict[str, Path]) -> list[dict[str, Any]]:
-    """The lines that the step's runner answers. Raises ProgramFailed when a task failed or the runner did not finish.
-
-    What it writes to `out` is brought to the step's output folder.
-    """
-    chosen = job.options["runner"]
-    runner = Runner(script=chosen["script"], needs=tuple(chosen["needs"]), toolchain=Toolchain(name=chosen["family"]))
-    program = Program(
-        runner=runner, job=request, files=files, fetch=job.out, time_limit_s=TIME_LIMIT_S, log=sys.stderr.fileno()
-    )
-    return _lane().run(program)
-
-
-@cache
-def _lane() -> HostLane:
-    """One for all steps of a worker, which share its runners' imports; its processes end with the worker's group."""
-    return HostLane()
 
 
 def _hold_contract(job: Job, folder: str, batch: int) -> dict[str, Any]:

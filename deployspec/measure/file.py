@@ -11,7 +11,7 @@ from deployspec import contract
 from deployspec.digests import sha256_path
 from deployspec.errors import DataFault, UsageError
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.measure.timing import Timed
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from deployspec.ir.budget import LABELLED, Task
 from deployspec.ir.evidence import (
     Classified,
     EvidenceClass,
@@ -19,6 +18,7 @@ from deployspec.ir.evidence import (
     Share,
     Statistic,
 )
+from deployspec.ir.model import LABELLED, Task
 from deployspec.measure.counting import EVERY_ROW, Counting
 from deployspec.measure.decisions import NotFinite, among_five, decide, finite_rows
 from deployspec.measure.evaluate import OUTPUTS_FOLDER
@@ -130,8 +130,12 @@ def _agreement(spec: Spec, runs: Evaluated) -> Statistic:
         return Share(hits=int(same.sum()), n=len(artifact))
     before = runs.counting.of(np.concatenate(list(finite_rows(outputs_of(spec, runs.reference)))))
     after = runs.counting.of(np.concatenate(list(finite_rows(outputs_of(spec, runs.artifact)))))
-    tolerance = float(spec.task.tolerance if spec.task else 0.01) * np.ptp(before, axis=0)
-    return Share(hits=int((np.abs(after - before) <= tolerance).all(axis=1).sum()), n=len(after))
+    return Share(hits=int((np.abs(after - before) <= tolerated(spec, before)).all(axis=1).sum()), n=len(after))
+
+
+def tolerated(spec: Spec, reference: np.ndarray) -> np.ndarray:
+    """How far apart values of each column may be that still agree: `tolerance` of the reference's spread."""
+    return np.asarray(spec.tolerance * np.ptp(reference, axis=0))
 
 
 def _decisions(spec: Spec, runs: Evaluated) -> tuple[np.ndarray, np.ndarray]:

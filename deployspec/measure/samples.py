@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_file, sha256_json
 from deployspec.ir.codec import encode
+from deployspec.ir.report import read_time
 from deployspec.lanes.program import scripts
-from deployspec.measure.timing import Samples
+from deployspec.measure.timing import Samples, asked
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from deployspec.ir.evidence import Machine
@@ -39,7 +41,7 @@ class SampleStore:
         """Samples of the same thing not older than `max_age_s`, or None."""
         try:
             samples = Samples(**json.loads(self._path(timed, machine).read_bytes()))
-            age = now - datetime.strptime(samples.measured_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+            age = now - read_time(samples.measured_at)
         except (OSError, ValueError, TypeError):
             return None
         return samples if timedelta(0) <= age <= timedelta(seconds=max_age_s) else None
@@ -47,6 +49,6 @@ class SampleStore:
     def _path(self, timed: Timed, machine: Machine) -> Path:
         runtime = [installed(name) for name in timed.runner.toolchain.distributions]
         code = [sha256_file(script) for script in scripts(timed.runner)]
-        how = [timed.calls, timed.rows, timed.baseline_options, timed.sustained_s, timed.energy]
+        how = [asked(timed), timed.baseline_options]
         key = sha256_json([timed.digest, runtime, code, how, encode(machine)])
         return self.folder / f"{key}.json"

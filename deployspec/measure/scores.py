@@ -10,10 +10,10 @@ import numpy as np
 from deployspec.errors import DataFault
 from deployspec.ir.artifact import Done
 from deployspec.ir.budget import Method
-from deployspec.ir.evidence import MOST_SCORES, Aggregate, NotMeasured, Scores, score
+from deployspec.ir.evidence import ERRORS, MOST_SCORES, Aggregate, NotMeasured, Scores, score
 from deployspec.measure.decisions import finite_rows
+from deployspec.measure.own_metric import read_scores
 from deployspec.measure.quality import measured, outputs_of
-from deployspec.measure.score import read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import EvidenceClass, Measurement
     from deployspec.ir.spec import Spec, Target
     from deployspec.measure.quality import Evaluated
-
-ERRORS: Final = {"absolute_error": (1, Aggregate.MEAN), "squared_error": (2, Aggregate.ROOT_MEAN)}
-"""The power of each error, and how the errors of samples become the figure that budgets are about."""
 
 _LARGEST: Final = 1e18
 

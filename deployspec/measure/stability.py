@@ -15,8 +15,8 @@ import numpy as np
 from deployspec import contract
 from deployspec.ir import codec
 from deployspec.ir.evidence import Check, Measurement, Promise, Stability
+from deployspec.measure.asking import ask, ask_artifact, split_files, together
 from deployspec.measure.cases import NAMES
-from deployspec.measure.evaluate import ask, ask_artifact, split_files, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployspec.ir.artifact import Done, Job
-    from deployspec.ir.spec import Input, Output
+    from deployspec.ir.model import Input, Output
     from deployspec.ir.structure import End
 
 

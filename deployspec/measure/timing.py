@@ -20,6 +20,7 @@ from filelock import FileLock
 from deployspec import contract
 from deployspec.digests import sha256_bytes
 from deployspec.ir.evidence import LEAST_CALLS, Measurement, NotMeasured
+from deployspec.ir.report import write_time
 from deployspec.lanes.program import Lane, Program, ProgramFailed
 from deployspec.measure import processes
 from deployspec.measure.energy import WINDOW_S, energies
@@ -80,7 +81,7 @@ def time_artifact(
     timed: Timed, lane: Lane, looks: Sequence[int], decided: Callable[[Sequence[Measurement]], bool]
 ) -> tuple[Samples | None, list[Measurement]]:
     """Time one artifact look by look; a run that fails is a NotMeasured with its reason for every figure."""
-    samples = Samples(measured_at=_now(), runtime="", lines={})
+    samples = Samples(measured_at=write_time(datetime.now(UTC)), runtime="", lines={})
     found: list[Measurement] = []
     try:
         with one_timed_run():
@@ -121,9 +122,8 @@ def measurements(timed: Timed, lane: Lane, samples: Samples) -> list[Measurement
 def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: float) -> Samples:
     """Run as many more processes as bring the samples to `look`."""
     probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(timed.lowered, "input"))}
-    how = {"inputs": list(probes), "rows": timed.rows, "warmup_calls": WARM_UP_CALLS, "warmup_s": WARM_UP_S}
-    more = {"processes": look - len(samples.lines.get("time", ()))}
-    tasks: list[dict[str, Any]] = [how | more | task for task in _tasks(timed)]
+    more = {"inputs": list(probes), "processes": look - len(samples.lines.get("time", ()))}
+    tasks = [task | more for task in asked(timed)]
     files = {timed.artifact.name: timed.artifact} | probes
     request = {"artifact": timed.artifact.name, "tasks": tasks} | contract.call(timed.lowered)
     if timed.baseline is not None:
@@ -143,6 +143,12 @@ def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: floa
         for number, task in enumerate(tasks)
     }
     return Samples(measured_at=samples.measured_at, runtime=runtime["runtime"], lines=lines)
+
+
+def asked(timed: Timed) -> list[dict[str, Any]]:
+    """What is asked of each process, which says how its figures were taken; how many there are is not."""
+    how = {"rows": timed.rows, "warmup_calls": WARM_UP_CALLS, "warmup_s": WARM_UP_S}
+    return [how | task for task in _tasks(timed)]
 
 
 def _tasks(timed: Timed) -> Iterator[dict[str, Any]]:
@@ -171,13 +177,9 @@ def _measurement(
 
 
 def _not_measured(timed: Timed, lane: Lane, reason: str) -> list[Measurement]:
-    asked = {"latency_reduction": timed.baseline, "sustained_slowdown": timed.sustained_s, "energy": timed.energy}
-    names = [*FIGURES, *(name for name, wanted in asked.items() if wanted)]
+    more = {"latency_reduction": timed.baseline, "sustained_slowdown": timed.sustained_s, "energy": timed.energy}
+    names = [*FIGURES, *(name for name, wanted in more.items() if wanted)]
     return [
         Measurement(target=timed.target, name=name, statistic=NotMeasured(reason=reason), evidence=lane.evidence)
         for name in names
     ]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, Keys, Task, own_kind
+from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, Keys, own_kind
+from deployspec.ir.model import Task
 from deployspec.parse.shape import describe
 from deployspec.units import UNITS, Bound, Dimension, QuantityError, parse_bound
 

@@ -7,7 +7,10 @@ from datetime import date  # noqa: TC003 - the hints are read at run time
 from decimal import Decimal  # noqa: TC003
 from typing import Annotated, Any, Final, Literal
 
-from deployspec.ir.spec import Constraint, Data, Metric, Model, TaskTable, Text
+from deployspec.ir.constraint import Constraint, Text
+from deployspec.ir.data import Data
+from deployspec.ir.model import Model  # noqa: TC001
+from deployspec.ir.spec import Metric, TaskTable  # noqa: TC001
 
 VERSION: Final = 1
 
@@ -17,8 +20,8 @@ TimedClass = Literal["device", "host"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvidenceTable:
-    """`[evidence]` of a spec or of a policy, as given; None where it says nothing."""
+class Evidence:
+    """What `[evidence]` of a spec and of a policy may say, as given; None where it says nothing."""
 
     confidence: Literal["point"] | Decimal | None = None
     quality: QualityClass | None = None
@@ -28,7 +31,21 @@ class EvidenceTable:
     accept: Literal["signed", "claimed"] | None = None
     churn_noise: Text | None = None
     min_support: Annotated[int, Constraint(ge=1)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceTable(Evidence):
+    """`[evidence]` of a spec."""
+
     seed: Annotated[int, Constraint(ge=0, le=2**32 - 1)] = 0  # what every framework takes as a seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceDemanded(Evidence):
+    """`[evidence]` of a policy, which also bounds what specs say elsewhere: `[task]` and their targets."""
+
+    tolerance: Annotated[float, Constraint(ge=0, le=1)] | None = None
+    sustained: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

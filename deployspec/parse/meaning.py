@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from unicodedata import normalize
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import ANY_TASK, BUDGETS, CHANGES, LABELLED, Task
-from deployspec.ir.spec import UNJUDGED_SPLITS, SourceKind
+from deployspec.ir.budget import BUDGETS, CHANGES
+from deployspec.ir.data import UNJUDGED_SPLITS
+from deployspec.ir.model import ANY_TASK, LABELLED, SourceKind, Task
 from deployspec.parse import budgets, paths
 from deployspec.sources.names import functions, top_level_names
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from deployspec.ir.spec import Data, Input, Metric, Model, TaskTable
+    from deployspec.ir.data import Data
+    from deployspec.ir.model import Input, Model
+    from deployspec.ir.spec import Metric, TaskTable
     from deployspec.parse.document import Document
     from deployspec.parse.faults import Faults
 
@@ -71,20 +75,20 @@ def check_task(task: TaskTable, model: Model | None, faults: Faults) -> None:
     _check_labels(task.labels, faults)
     if not 0 <= task.threshold <= 1:
         faults.at_value("illegal-value", "a threshold on a probability lies in [0, 1]", ("task", "threshold"))
-    if task.tolerance < 0:
-        faults.at_value("illegal-value", "a tolerance is not negative", ("task", "tolerance"))
     _check_binary(task, faults)
 
 
 def _check_labels(labels: tuple[str, ...], faults: Faults) -> None:
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for i, label in enumerate(labels):
         here = ("task", "labels", i)
-        if label in seen:
-            faults.at_value("repeated-name", f"two labels are called '{label}'", here, "give each its own name")
+        shown = normalize("NFC", label)
+        if shown in seen:
+            alike = "are called" if seen[shown] == label else "look the same, though their characters differ:"
+            faults.at_value("repeated-name", f"two labels {alike} '{label}'", here, "give each its own name")
         if label == budgets.EVERY_OTHER:
             faults.at_value("illegal-name", "'*' stands for each class not named", here, "rename the label")
-        seen.add(label)
+        seen[shown] = label
 
 
 def _check_binary(task: TaskTable, faults: Faults) -> None:

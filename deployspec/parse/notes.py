@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployspec.diagnostics import At, Diagnostic, KeyPath, Severity
+from deployspec.ir.model import SourceKind
 from deployspec.ir.rules import EvidenceClass
-from deployspec.ir.spec import SourceKind
 from deployspec.parse import meaning, paths
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.digests import sha256_bytes
 from deployspec.errors import SpecFaults
-from deployspec.ir.spec import PolicyUse, Text
+from deployspec.ir.constraint import Text  # noqa: TC001 - the hints are read at run time
+from deployspec.ir.spec import PolicyUse
 from deployspec.parse import budgets, paths, shape, toml
-from deployspec.parse.document import VERSION, EvidenceTable
-from deployspec.parse.rules import check_churn_noise, check_confidence
+from deployspec.parse.document import VERSION, EvidenceDemanded
+from deployspec.parse.rules import check_churn_noise, check_confidence, check_sustained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ class PolicyFile:
 
     deployspec: int
     description: Text | None = None
-    evidence: EvidenceTable = field(default_factory=EvidenceTable)
+    evidence: EvidenceDemanded = field(default_factory=EvidenceDemanded)
     waivers: bool = True
     budgets: dict[str, Any] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ class Policy:
 
     use: PolicyUse
     path: KeyPath
-    evidence: EvidenceTable
+    evidence: EvidenceDemanded
     waivers: bool
     limits: tuple[budgets.Limit, ...]
 
@@ -95,7 +96,7 @@ def policy_of(
         )
     check_confidence(document.evidence, faults)
     limits = budgets.read_limits(document.budgets, ("budgets",), kinds, faults)
-    if not check_churn_noise(document.evidence, faults):
+    if not all([check_churn_noise(document.evidence, faults), check_sustained(document.evidence, faults)]):
         return None
     return Policy(
         use=use,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 from deployspec.ir.budget import EvidenceKind
 from deployspec.ir.rules import EvidenceClass, Rules
-from deployspec.units import QuantityError, parse_share
+from deployspec.ir.spec import DEFAULT_TOLERANCE
+from deployspec.units import QuantityError, parse_duration_s, parse_share
 
 if TYPE_CHECKING:
-    from deployspec.parse.document import EvidenceTable
+    from deployspec.ir.spec import TaskTable
+    from deployspec.parse.document import Evidence, EvidenceDemanded, EvidenceTable
     from deployspec.parse.faults import Faults
 
 DEFAULT_CONFIDENCE: Final = Decimal("0.95")
@@ -32,7 +35,7 @@ class Reach:
     evaluated: bool
 
 
-def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> dict[Reach, Rules]:
+def resolve(spec: EvidenceTable, policies: tuple[Evidence, ...], faults: Faults) -> dict[Reach, Rules]:
     """The rules for each kind of target."""
     confidence = _confidence(spec, policies, faults)
     support = _min_support(spec, policies, faults)
@@ -53,7 +56,7 @@ def resolve(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Fa
     }
 
 
-def _confidence(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> Decimal | None:
+def _confidence(spec: EvidenceTable, policies: tuple[Evidence, ...], faults: Faults) -> Decimal | None:
     """The confidence, None for the bare estimate."""
     path = ("evidence", "confidence")
     demanded = [each.confidence for each in policies if each.confidence is not None]
@@ -66,7 +69,7 @@ def _confidence(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults
     return _strength(spec.confidence) or None
 
 
-def check_confidence(table: EvidenceTable, faults: Faults) -> bool:
+def check_confidence(table: Evidence, faults: Faults) -> bool:
     """Whether a confidence that is given lies in [0.5, 1)."""
     number = table.confidence
     if not isinstance(number, Decimal) or Decimal("0.5") <= number < 1:
@@ -82,7 +85,7 @@ def _strength(confidence: Literal["point"] | Decimal) -> Decimal:
     return confidence if isinstance(confidence, Decimal) else Decimal(0)
 
 
-def churn_noise(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> Decimal:
+def churn_noise(spec: EvidenceTable, policies: tuple[Evidence, ...], faults: Faults) -> Decimal:
     """The noise that `churn` adds, as a share of the inputs' spread: at least what the policies demand."""
     demanded = max((_noise(each) or Decimal(0) for each in policies), default=Decimal(0))
     own = _noise(spec) if check_churn_noise(spec, faults) else None
@@ -92,7 +95,7 @@ def churn_noise(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults
     return own or demanded or DEFAULT_CHURN_NOISE
 
 
-def check_churn_noise(table: EvidenceTable, faults: Faults) -> bool:
+def check_churn_noise(table: Evidence, faults: Faults) -> bool:
     """Whether a churn_noise that is given can be read."""
     try:
         _noise(table)
@@ -102,11 +105,35 @@ def check_churn_noise(table: EvidenceTable, faults: Faults) -> bool:
     return True
 
 
-def _noise(table: EvidenceTable) -> Decimal | None:
+def _noise(table: Evidence) -> Decimal | None:
     return None if table.churn_noise is None else parse_share(table.churn_noise)
 
 
-def _min_support(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> int:
+def usual_tolerance(task: TaskTable | None, policies: tuple[EvidenceDemanded, ...], faults: Faults) -> float:
+    """The tolerance of a task that states none, which is at most what the policies allow."""
+    allowed = min((each.tolerance for each in policies if each.tolerance is not None), default=math.inf)
+    if task is not None and task.tolerance is not None and task.tolerance > allowed:
+        message = f"the policy allows a tolerance of {allowed:g}"
+        faults.at_value("loosens-policy", message, ("task", "tolerance"), HELP)
+    return min(allowed, DEFAULT_TOLERANCE)
+
+
+def least_sustained_s(policies: tuple[EvidenceDemanded, ...]) -> int:
+    """How long the policies want a sustained run to be; 0 where they do not say."""
+    return max((parse_duration_s(each.sustained) for each in policies if each.sustained is not None), default=0)
+
+
+def check_sustained(table: EvidenceDemanded, faults: Faults) -> bool:
+    """Whether a policy's sustained that is given can be read."""
+    try:
+        least_sustained_s((table,))
+    except QuantityError as error:
+        faults.at_value("bad-duration", str(error), ("evidence", "sustained"), 'e.g. "2 min"')
+        return False
+    return True
+
+
+def _min_support(spec: EvidenceTable, policies: tuple[Evidence, ...], faults: Faults) -> int:
     demanded = max((each.min_support or 1 for each in policies), default=1)
     if spec.min_support is not None and spec.min_support < demanded:
         path = ("evidence", "min_support")
@@ -114,7 +141,7 @@ def _min_support(spec: EvidenceTable, policies: tuple[EvidenceTable, ...], fault
     return max(spec.min_support or 1, demanded)
 
 
-def _check_class(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], faults: Faults) -> None:
+def _check_class(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[Evidence, ...], faults: Faults) -> None:
     own = _named(kind, spec)
     for demanded in filter(None, (_named(kind, each) for each in policies)):
         if own is not None and not own.reaches(demanded):
@@ -122,7 +149,7 @@ def _check_class(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[Eviden
             faults.at_value("loosens-policy", message, ("evidence", kind.value), HELP)
 
 
-def _least(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[EvidenceTable, ...], reach: Reach) -> EvidenceClass:
+def _least(kind: EvidenceKind, spec: EvidenceTable, policies: tuple[Evidence, ...], reach: Reach) -> EvidenceClass:
     least = _named(kind, spec) or _default(kind, reach)
     for demanded in filter(None, (_named(kind, each) for each in policies)):
         least = demanded if demanded.reaches(least) else least
@@ -137,6 +164,6 @@ def _default(kind: EvidenceKind, reach: Reach) -> EvidenceClass:
     return EvidenceClass.HOST
 
 
-def _named(kind: EvidenceKind, table: EvidenceTable) -> EvidenceClass | None:
+def _named(kind: EvidenceKind, table: Evidence) -> EvidenceClass | None:
     name = getattr(table, kind.value)
     return None if name is None else EvidenceClass(name)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from deployspec import registry
 from deployspec.ir.budget import BUDGETS, BudgetKind, Keys
-from deployspec.ir.spec import Constraint
+from deployspec.ir.constraint import Constraint
 from deployspec.parse import budgets, shape
 from deployspec.parse.document import VERSION, Document, TargetTable
 from deployspec.registry import Family

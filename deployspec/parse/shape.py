@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.spec import Constraint, Text
+from deployspec.ir.constraint import Constraint, Text
 
 if TYPE_CHECKING:
     from deployspec.parse.faults import Faults

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from deployspec.digests import sha256_bytes, sha256_path
 from deployspec.errors import DigestMismatch
-from deployspec.ir.spec import Model, Spec, Target
+from deployspec.ir.spec import Spec, Target
 from deployspec.parse import budgets, meaning, paths, policy, rules, shape, targets, toml
 from deployspec.parse.document import VERSION, Document, TargetTable
 from deployspec.parse.faults import Faults
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.budget import Budget
+    from deployspec.ir.model import Model
     from deployspec.ir.rules import Rules
     from deployspec.ir.verdict import Waiver
 
@@ -69,6 +70,7 @@ def spec_in(file: toml.File) -> Spec:
         policies=tuple(each.use for each in shared.policies),
         valid_s=valid_s,
         churn_noise=shared.churn_noise,
+        usual_tolerance=shared.usual_tolerance,
     )
 
 
@@ -107,6 +109,8 @@ class _Shared:
     floor: policy.Expanded
     rules: dict[rules.Reach, Rules]
     churn_noise: Decimal
+    usual_tolerance: float
+    least_sustained_s: int
     faults: Faults
 
     @cached_property
@@ -137,6 +141,7 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
         )
         for each in policies
     ]
+    evidence = tuple(each.evidence for each in policies)
     return _Shared(
         document=document,
         folder=folder,
@@ -145,8 +150,10 @@ def _share(document: Document, folder: Path, root: Path, faults: Faults) -> _Sha
         limits=_read_limits(document.budgets, ("budgets",), kinds, document, faults),
         policies=policies,
         floor=policy.floor(tuple(demanded), faults),
-        churn_noise=rules.churn_noise(document.evidence, tuple(each.evidence for each in policies), faults),
-        rules=rules.resolve(document.evidence, tuple(each.evidence for each in policies), faults),
+        churn_noise=rules.churn_noise(document.evidence, evidence, faults),
+        usual_tolerance=rules.usual_tolerance(document.task, evidence, faults),
+        least_sustained_s=rules.least_sustained_s(evidence),
+        rules=rules.resolve(document.evidence, evidence, faults),
         faults=faults,
     )
 
@@ -203,7 +210,9 @@ def _read_target(name: str, raw: dict[str, Any], shared: _Shared, faults: Faults
         meaning.check_code(hook, shared.folder, shared.root, place, faults)
     limit_s = targets.time_limit_s(table.time_limit, path, faults)
     run = any(budget.metric == "sustained_slowdown" for budget in resolved)
-    run_s = targets.sustained_s(table.sustained, limit_s, path, faults, wanted=run)
+    run_s = targets.sustained_s(table.sustained, shared.least_sustained_s, path, faults)
+    if run:
+        targets.check_sustained(table.sustained, run_s, limit_s, path, faults)
     plugin = targets.read_plugin(Family.TARGETS, table.format, options, path, "format", faults)
     if plugin is None:
         return None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from deployspec import registry
 from deployspec.diagnostics import KeyPath, nearest
 from deployspec.ir.plan import SOURCE_FORMS
-from deployspec.ir.spec import PassUse
+from deployspec.ir.spec import DEFAULT_SUSTAINED_S, PassUse
 from deployspec.parse import shape
 from deployspec.parse.document import TargetTable
+from deployspec.parse.rules import HELP
 from deployspec.registry import Family
 from deployspec.routes import NoRoute, find_route
 from deployspec.units import QuantityError, parse_duration_s
@@ -19,12 +20,12 @@ from deployspec.units import QuantityError, parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deployspec.ir.data import Data
+    from deployspec.ir.model import SourceKind
     from deployspec.ir.plan import Lowering
-    from deployspec.ir.spec import Data, SourceKind
     from deployspec.parse.faults import Faults
 
 DEFAULT_TIME_LIMIT_S: Final = 1800
-DEFAULT_SUSTAINED_S: Final = 120
 SUSTAINED_RUNS: Final = 6
 """The fewest processes that prove anything of a sustained run."""
 
@@ -74,19 +75,26 @@ def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
     return limit_s
 
 
-def sustained_s(text: str | None, limit_s: int, path: KeyPath, faults: Faults, *, wanted: bool) -> int:
-    """How long each process of a sustained run calls. Where one is `wanted`, all of them must fit the time limit."""
+def sustained_s(text: str | None, least_s: int, path: KeyPath, faults: Faults) -> int:
+    """How long each process of a sustained run calls: at least as long as the policies demand."""
+    usual_s = max(DEFAULT_SUSTAINED_S, least_s)
     try:
-        each_s = DEFAULT_SUSTAINED_S if text is None else parse_duration_s(text)
+        each_s = usual_s if text is None else parse_duration_s(text)
     except QuantityError as error:
         faults.at_value("bad-duration", str(error), (*path, "sustained"), 'e.g. "2 min"')
-        return DEFAULT_SUSTAINED_S
-    if wanted and (whole_s := 2 * SUSTAINED_RUNS * each_s) > limit_s:
+        return usual_s
+    if each_s < least_s:
+        faults.at_value("loosens-policy", f"the policy demands {least_s:,} s", (*path, "sustained"), HELP)
+    return each_s
+
+
+def check_sustained(text: str | None, each_s: int, limit_s: int, path: KeyPath, faults: Faults) -> None:
+    """Whether all processes of a sustained run fit the time limit."""
+    if (whole_s := 2 * SUSTAINED_RUNS * each_s) > limit_s:
         message = f"{SUSTAINED_RUNS} sustained runs of {each_s:,} s, each after a rest as long, take {whole_s:,} s"
         fits = f'sustained = "{max(1, limit_s // (2 * SUSTAINED_RUNS))} s"'
         help = f"the time_limit is {limit_s:,} s: lengthen it, or shorten the runs, e.g. {fits}"
         faults.add("bad-duration", message, path if text is None else (*path, "sustained"), help=help)
-    return each_s
 
 
 @dataclass(frozen=True, kw_only=True)

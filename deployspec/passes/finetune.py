@@ -10,7 +10,7 @@ import numpy as np
 
 from deployspec.contract import ContractBroken, compare
 from deployspec.errors import SourceFault
-from deployspec.runners.callables import import_file, told
+from deployspec.runners.callables import import_file, located
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def finetune(job: Job, model: Any) -> Any:
     try:
         tuned = getattr(_module(path), name)(model, train_split(job))
     except Exception as error:
-        raise SourceFault(f"the finetune hook {hook} failed: {told(error, path)}") from error
+        raise SourceFault(f"the finetune hook {hook} failed: {located(error, path)}") from error
     if tuned is None:
         raise SourceFault(f"the finetune hook {hook} returned None: return the model")
     return tuned

@@ -7,9 +7,10 @@ gone shrink everything, and mostly cost the accuracy that a `finetune` hook brin
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
+from deployspec.ir.constraint import Constraint, Text
 from deployspec.ir.plan import (
     EXPORTED_PROGRAM,
     KERAS_MODEL,
@@ -17,18 +18,16 @@ from deployspec.ir.plan import (
     SCRIPT_MODULE,
     TORCH_MODULE,
     Lowering,
-    Toolchain,
 )
-from deployspec.ir.spec import Constraint, Text
 from deployspec.sources.keras_model import TENSORFLOW
+from deployspec.sources.torch_module import TORCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TORCH: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
-TORCH_PRUNING: Final = Toolchain(
-    name="torch", distributions=("torch", "safetensors", "torch-pruning"), extra="prune", preload=("torch",)
-)
+    from deployspec.ir.plan import Toolchain
+
+TORCH_PRUNING: Final = replace(TORCH, distributions=(*TORCH.distributions, "torch-pruning"), extra="prune")
 
 _FROZEN: Final = "it holds a recorded graph, whose weights are not to be changed: name the callable as the source"
 

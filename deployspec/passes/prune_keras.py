@@ -13,7 +13,7 @@ from deployspec.contract import probe_inputs
 from deployspec.errors import SourceFault
 from deployspec.passes import facts
 from deployspec.passes.finetune import finetune, refuse_another
-from deployspec.runners.callables import a
+from deployspec.runners.callables import with_article
 from deployspec.sources.keras_model import PRUNED, answers, open_keras
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _finetuned(job: Job, model: Any, masks: Sequence[np.ndarray]) -> Any:
     tuned = finetune(job, model)
     hook = job.options["finetune"]
     if not isinstance(tuned, keras.Model):
-        raise SourceFault(f"{hook} returned {a(tuned)}, which is no keras.Model")
+        raise SourceFault(f"{hook} returned {with_article(tuned)}, which is no keras.Model")
     was, now = ([tuple(each.shape) for each in one.weights] for one in (model, tuned))
     if was != now:
         raise SourceFault(

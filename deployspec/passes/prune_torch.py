@@ -10,7 +10,7 @@ from deployspec.contract import probe_inputs
 from deployspec.errors import SourceFault
 from deployspec.passes import facts
 from deployspec.passes.finetune import finetune, refuse_another
-from deployspec.runners.callables import a, first_line
+from deployspec.runners.callables import first_line, with_article
 from deployspec.sources.pruned import Attributes, attributes, keep, reopen
 from deployspec.sources.torch_module import answers, open_module
 
@@ -232,7 +232,7 @@ def _finetuned(job: Job, module: torch.nn.Module) -> torch.nn.Module:
         torch.manual_seed(job.seed)
         tuned = finetune(job, module)
     if not isinstance(tuned, torch.nn.Module):
-        raise SourceFault(f"{job.options['finetune']} returned {a(tuned)}, which is no torch.nn.Module")
+        raise SourceFault(f"{job.options['finetune']} returned {with_article(tuned)}, which is no torch.nn.Module")
     return tuned.eval()
 
 

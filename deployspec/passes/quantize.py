@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from deployspec.ir.spec import Constraint
+from deployspec.ir.constraint import Constraint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

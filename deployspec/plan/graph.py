@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
+from deployspec.ir.model import SourceKind
 from deployspec.ir.plan import (
     DATASET,
     OUTPUTS,
@@ -18,7 +19,6 @@ from deployspec.ir.plan import (
     Step,
     Toolchain,
 )
-from deployspec.ir.spec import SourceKind
 from deployspec.plan import hygiene, scoring, trials
 
 if TYPE_CHECKING:

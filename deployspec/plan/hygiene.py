@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from deployspec.ir.data import UNJUDGED_SPLITS
 from deployspec.ir.plan import HYGIENE, Action, Step, Toolchain
-from deployspec.ir.spec import UNJUDGED_SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ def score(spec: Spec, metric: str, outputs: str, data: str, target: Target | Non
         action=Action.SCORE,
         takes=(("outputs", outputs), ("data", data), ("metric", f"hook:{source}")),
         gives=SCORES,
-        function="deployspec.measure.score:score",
+        function="deployspec.measure.own_metric:score",
         toolchain=METRICS,
         options={"source": source, "output": spec.scored_index},
         targets=(target.name,) if target else (),

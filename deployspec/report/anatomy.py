@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import Count, Operators, Share
-from deployspec.report.figures import counted, scale_of
-from deployspec.units import Dimension
+from deployspec.report.figures import counted
+from deployspec.units import Dimension, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,13 +28,13 @@ def anatomy(report: Report, target: str) -> str:
 def _parts(known: Mapping[str, Statistic]) -> Iterator[str]:
     match known.get("size"), known.get("size_compressed"):
         case Count(value=size), Count(value=compressed):
-            yield f"{_shown(Dimension.BYTES, size)} ({_shown(Dimension.BYTES, compressed)} compressed)"
+            yield f"{shown(size, Dimension.BYTES)} ({shown(compressed, Dimension.BYTES)} compressed)"
     match known.get("parameters"):
         case Count(value=parameters):
             yield f"{parameters:,f} parameters"
     match known.get("sparsity"):
         case Share(hits=hits, n=n) if hits * 100 > n:
-            yield f"{_shown(Dimension.SHARE, Decimal(hits) / n)} of the kernels are zeros"
+            yield f"{shown(Decimal(hits) / n, Dimension.SHARE)} of the kernels are zeros"
     match known.get("macs"):
         case Count(value=macs):
             yield f"{macs / _MILLION:,.2f} M MACs" if macs * 100 > _MILLION else f"{macs:,f} MACs"
@@ -49,8 +49,3 @@ def _parts(known: Mapping[str, Statistic]) -> Iterator[str]:
 def _operators(counts: tuple[tuple[str, int], ...]) -> str:
     more = f" and {counted(len(counts) - _LISTED, 'other kind')}" if len(counts) > _LISTED else ""
     return ", ".join(f"{count} {name}" for name, count in counts[:_LISTED]) + more
-
-
-def _shown(dimension: Dimension, value: Decimal) -> str:
-    scale = scale_of(dimension, value)
-    return scale.with_unit(scale.number(value))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deployspec import __version__
 from deployspec.digests import sha256_path
 from deployspec.errors import DigestMismatch
-from deployspec.ir.artifact import Failed, sound
+from deployspec.ir.artifact import Done, Failed, sound
 from deployspec.ir.evidence import score
 from deployspec.ir.plan import Plan
 from deployspec.ir.report import (
@@ -26,10 +26,10 @@ from deployspec.ir.report import (
 from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from deployspec.ir.artifact import Done, StepResult
+    from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Machine, Measurement
     from deployspec.ir.plan import Route, Step
     from deployspec.ir.spec import Spec, Target
@@ -67,12 +67,7 @@ def compose(found: Findings) -> Report:
         model_version=spec.model.version,
         spec=Digest(name=spec.path.name, sha256=spec.sha256),
         sources=tuple(Digest(name=name, sha256=digest) for name, digest in _sources(found.origins).items()),
-        data=tuple(
-            Digest(name=f"{origin.id.removeprefix('data:')}: {name}", sha256=digest)
-            for origin in found.origins.values()
-            if origin.id.startswith("data:")
-            for name, digest in origin.files
-        ),
+        data=tuple(_data(found)),
         policies=tuple(Digest(name=use.name, sha256=use.sha256) for use in spec.policies),
         targets=found.targets,
         measurements=found.measurements,
@@ -109,6 +104,18 @@ def _sources(origins: Mapping[str, Origin]) -> dict[str, str]:
     model = origins["model"].files if "model" in origins else ()
     hooks = (origin.files for origin in origins.values() if origin.id.startswith("hook:"))
     return dict(model) | {name: digest for files in hooks for name, digest in files}
+
+
+def _data(found: Findings) -> Iterator[Digest]:
+    """The files of each split; of one that code yields also what it yielded, prepared, where a step kept that."""
+    for origin in found.origins.values():
+        kind, _, split = origin.id.partition(":")
+        if kind != "data":
+            continue
+        yield from (Digest(name=f"{split}: {name}", sha256=digest) for name, digest in origin.files)
+        yielded = found.results.get(f"data.{split}")
+        if origin.entry and isinstance(yielded, Done):
+            yield Digest(name=f"{split}: {origin.entry}", sha256=yielded.sha256)
 
 
 def _built(target: Target, route: Route, results: Mapping[str, StepResult]) -> TargetReport:

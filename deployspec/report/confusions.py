@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import Classified
 from deployspec.ir.verdict import Outcome
+from deployspec.report.decisive import decisive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,24 +32,20 @@ def confusions(report: Report, target: TargetReport) -> tuple[str, ...]:
     verdicts = {each.budget: each for each in report.verdicts if each.target == target.name}
     lines: dict[str, None] = {}
     for budget in target.budgets:
-        table = _table(report, target.name, budget.split)
-        if table is None or not _refused(verdicts.get(budget.name)):
-            continue
-        lines |= dict.fromkeys(_lines(table, budget.metric, budget.label))
+        verdict = verdicts.get(budget.name)
+        table = _table(report, budget.split, verdict) if verdict and _is_refused(verdict) else None
+        if table is not None:
+            lines |= dict.fromkeys(_lines(table, budget.metric, budget.label))
     return tuple(lines)
 
 
-def _refused(verdict: Verdict | None) -> bool:
-    outcome = verdict and (verdict.waived or verdict.verdict)
-    return outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+def _is_refused(verdict: Verdict) -> bool:
+    return (verdict.waived or verdict.verdict) in (Outcome.FAIL, Outcome.INCONCLUSIVE)
 
 
-def _table(report: Report, target: str, split: str) -> Classified | None:
-    tables = (
-        each.statistic
-        for each in report.measurements
-        if (each.target, each.name, each.split) == (target, "quality", split)
-    )
+def _table(report: Report, split: str, verdict: Verdict) -> Classified | None:
+    found = decisive(report.measurements, verdict)
+    tables = (each.statistic for each in found if (each.name, each.split) == ("quality", split))
     return next((table for table in tables if isinstance(table, Classified)), None)
 
 

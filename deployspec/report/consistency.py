@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from deployspec.ir.budget import BUDGETS, CHANGES, Budget, EvidenceKind
 from deployspec.ir.evidence import (
+    ERRORS,
     LEAST_CALLS,
-    Aggregate,
     Churn,
     Classified,
     Count,
@@ -56,9 +56,6 @@ _DEMANDABLE: Final = {
 """The least classes that a spec can name: with another one, its rules are not what the report says."""
 
 _WITHOUT_SPLIT: Final = frozenset(row.measured_from for row in BUDGETS.values() if not row.needs_split)
-
-_ERRORS: Final = {"absolute_error": Aggregate.MEAN, "squared_error": Aggregate.ROOT_MEAN}
-"""How errors become the figure that budgets are about."""
 
 _OF_ONE_KIND: Final = {"stable": Stability, "churn": Churn, "drift_psi": Drift}
 """Figures that one kind of statistic tells, which tells nothing else."""
@@ -222,7 +219,7 @@ def _suits(measured: Measurement) -> bool:
         case statistic if measured.name in _OF_ONE_KIND or type(statistic) in _OF_ONE_KIND.values():
             return type(statistic) is _OF_ONE_KIND.get(measured.name)
         case Scores(aggregate=aggregate):
-            return aggregate is _ERRORS.get(measured.name, aggregate)
+            return measured.name not in ERRORS or aggregate is ERRORS[measured.name].aggregate
         case Processes() as processes:
             return _could_take(processes, measured.name)
         case Count(value=value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING
 
-from deployspec.report.figures import Scale
+from deployspec.units import Scale
 
 if TYPE_CHECKING:
     from deployspec.ir.report import Contract, Report, TargetReport

@@ -65,8 +65,9 @@ def _run(run: Import, target: TargetReport) -> Iterator[str]:
         yield f"evidence of target {run.target!r} was handed in as {run.stated.value!r}"
     if target.artifact is None or run.artifact.sha256 != target.artifact.sha256:
         yield f"evidence of target {run.target!r} is of another artifact"
-    if run.stated is EvidenceClass.DEVICE and target.device and (not run.device or run.device.name != target.device):
-        yield f"device evidence of target {run.target!r} is not of its device {target.device!r}"
+    of_a_device = run.stated in (EvidenceClass.DEVICE, EvidenceClass.EMULATOR)
+    if of_a_device and target.device and (not run.device or run.device.name != target.device):
+        yield f"{run.stated.value} evidence of target {run.target!r} is not of its device {target.device!r}"
 
 
 def _was_handed_in(measured: Measurement, runs: list[Import], rules: Rules | None) -> bool:

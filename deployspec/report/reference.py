@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import ceil
-from statistics import mean, median
+from statistics import mean
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from deployspec.ir.evidence import Aggregate, Classified, Multilabel, Scores
+from deployspec.ir.evidence import Classified, Multilabel, Scores
 from deployspec.units import Dimension
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def reference_figure(budget: Budget, target: str, measurements: Sequence[Measure
 def _figure(budget: Budget, statistic: Statistic) -> Decimal | None:
     match statistic:
         case Scores(reference=(_, *_) as reference, aggregate=aggregate):
-            return _aggregated(aggregate, reference)
+            return aggregate.of(reference)
         case Classified(labels=labels, reference_confusion=(_, *_) as confusion):
             return _decided(budget, dict(zip(labels, _counts(confusion), strict=True)))
         case Multilabel(labels=labels, inside=inside, outside=outside):
@@ -58,18 +57,6 @@ def _figure(budget: Budget, statistic: Statistic) -> Decimal | None:
             )
         case _:
             return None
-
-
-def _aggregated(aggregate: Aggregate, scores: Sequence[Decimal]) -> Decimal:
-    match aggregate:
-        case Aggregate.MEAN:
-            return mean(scores)
-        case Aggregate.ROOT_MEAN:
-            return mean(scores).sqrt()
-        case Aggregate.MEDIAN:
-            return median(scores)
-        case Aggregate.P95:
-            return sorted(scores)[ceil(len(scores) * Decimal("0.95")) - 1]
 
 
 def _counts(confusion: Sequence[Sequence[int]]) -> list[Counts]:

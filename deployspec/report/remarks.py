@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from deployspec import registry
 from deployspec.ir.artifact import Done
+from deployspec.ir.budget import EvidenceKind
+from deployspec.ir.data import UNJUDGED_SPLITS
 from deployspec.ir.evidence import Count, Processes
+from deployspec.report.chosen import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from deployspec.ir.artifact import StepResult
+    from deployspec.ir.budget import BudgetKind
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec
@@ -21,13 +25,16 @@ if TYPE_CHECKING:
 def remarks(
     spec: Spec, plan: Plan, results: Mapping[str, StepResult], measurements: Sequence[Measurement]
 ) -> tuple[str, ...]:
-    """Steps that failed, what others tell of their work, values outside the declared range, timings used again or
-    disturbed, deprecated formats, passes that mostly cost what nobody wants to lose or may go further than is usual.
+    """Steps that failed, what others tell of their work, what the spec chose, values outside the declared range,
+    near-duplicates that nobody looked for, timings used again or disturbed, deprecated formats, passes that mostly cost
+    what nobody wants to lose or may go further than is usual.
     """
     return (
         *_failures(plan, results),
         *_told(plan, results),
+        *chosen(spec),
         *_ranges(spec, results),
+        *_unsearched(spec, plan),
         *_uses(measurements),
         *_timings(measurements),
         *_formats(spec),
@@ -57,6 +64,20 @@ def _ranges(spec: Spec, results: Mapping[str, StepResult]) -> Iterator[str]:
         if isinstance(data, Done) and data.facts["out_of_range"]:
             count, n = data.facts["out_of_range"], data.facts["samples"]
             yield f"data.{split}: {count} of {n} samples have values outside the declared range"
+
+
+def _unsearched(spec: Spec, plan: Plan) -> Iterator[str]:
+    """Splits that quality is judged on, while nobody looked for samples much like theirs in what made the model."""
+    splits, searched = spec.data.splits(), dict(plan.near_duplicates)
+    others = ", ".join(split for split in UNJUDGED_SPLITS if split in splits)
+    asked = {budget.split for target in spec.targets for budget in target.budgets if _is_of_samples(budget.row)}
+    for split in splits:
+        if others and split in asked and split not in searched:
+            yield f"{split}: near-duplicates among {others} were not looked for; a budget on near_duplicates does"
+
+
+def _is_of_samples(kind: BudgetKind) -> bool:
+    return kind.kind is EvidenceKind.QUALITY and kind.needs_split
 
 
 def _uses(measurements: Sequence[Measurement]) -> Iterator[str]:

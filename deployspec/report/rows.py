@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployspec.report import bars, figures
+from deployspec.report.decisive import decisive
 from deployspec.report.figures import ABSENT
 from deployspec.report.reference import reference_figure
 from deployspec.units import Dimension
@@ -63,13 +64,10 @@ class Row:
 def rows(report: Report, target: TargetReport) -> list[Row]:
     """One for each budget that was judged, in the spec's order."""
     verdicts = {each.budget: each for each in report.verdicts if each.target == target.name}
-    return [
-        Row(verdict=verdicts[budget.name], budget=budget, reference=_reference(report, target.name, budget))
-        for budget in target.budgets
-        if budget.name in verdicts
-    ]
+    judged = [(verdicts[budget.name], budget) for budget in target.budgets if budget.name in verdicts]
+    return [Row(verdict=each, budget=budget, reference=_reference(report, each, budget)) for each, budget in judged]
 
 
-def _reference(report: Report, target: str, budget: Budget) -> str:
-    value = reference_figure(budget, target, report.measurements)
+def _reference(report: Report, verdict: Verdict, budget: Budget) -> str:
+    value = reference_figure(budget, verdict.target, decisive(report.measurements, verdict))
     return ABSENT if value is None else figures.figure(value, Dimension(budget.dimension))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployspec.ir.evidence import Machine
-    from deployspec.ir.report import Report, TargetReport
+    from deployspec.ir.report import Import, Report, TargetReport
     from deployspec.ir.verdict import Verdict
 
 _LISTED: Final = 3
@@ -136,9 +136,25 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("model", f"{report.model} {report.model_version}"),
         ("spec", f"{report.spec.name} sha256:{report.spec.sha256}"),
         ("checked", f"{report.checked_at}, {until}"),
-        ("on", f"{machine.system} {machine.architecture}, {machine.processor}, {machine.cores} cores"),
+        (
+            "on" if report.steps else "judged on",
+            f"{machine.system} {machine.architecture}, {machine.processor}, {machine.cores} cores",
+        ),
         *([("models opened", isolation(machine))] if report.steps else []),
+        *([("measured elsewhere", elsewhere(report))] if report.imports else []),
     ]
+
+
+def elsewhere(report: Report) -> str:
+    """Where others say that they measured, each place once: `device pixel-8 (Pixel 8, Android 15)`, or the class."""
+    return ", ".join(dict.fromkeys(map(_place, report.imports)))
+
+
+def _place(run: Import) -> str:
+    if run.device is None:
+        return run.stated.value
+    told = ", ".join(filter(None, (run.device.model, run.device.system, run.device.processor)))
+    return f"{run.stated.value} {run.device.name}" + (f" ({told})" if told else "")
 
 
 def isolation(machine: Machine) -> str:

@@ -30,13 +30,13 @@ def made_by(folder: str, source: str, kind: type, kind_name: str) -> Any:
     except ModelFault:
         raise
     except Exception as error:
-        raise ModelFault(told(error, path)) from error
+        raise ModelFault(located(error, path)) from error
     if not isinstance(made, kind):
-        raise ModelFault(f"{source} returned {a(made)}, which is no {kind_name}")
+        raise ModelFault(f"{source} returned {with_article(made)}, which is no {kind_name}")
     return made
 
 
-def a(value: object) -> str:
+def with_article(value: object) -> str:
     """The value's type with its article, to be spoken of."""
     kind = type(value).__name__
     return "None" if value is None else f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}"
@@ -47,10 +47,13 @@ def first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def import_file(path: Path) -> ModuleType:
-    """The file as a module under a name of its own: a `random.py` must not be taken for Python's."""
+def import_file(path: Path, role: str = "model") -> ModuleType:
+    """The file as a module, run afresh: this process may hold another of its name.
+
+    The name that it gets is of its `role`: a `random.py` must not be taken for Python's.
+    """
     sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(f"deployspec_model_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"deployspec_{role}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -66,7 +69,7 @@ def _maker(module: ModuleType, file: str, name: str, kind: type) -> Callable[[],
         raise ModelFault(f"{file} has no '{name}'" + (f": perhaps you meant '{near[0]}'" if near else ""))
     maker: Any = getattr(module, name)
     if isinstance(maker, kind) or not callable(maker):
-        raise ModelFault(f"{file}:{name} is {a(maker)}: name a function, or a class, that makes the model")
+        raise ModelFault(f"{file}:{name} is {with_article(maker)}: name a function, or a class, that makes the model")
     wanted = [each.name for each in inspect.signature(maker).parameters.values() if _needed(each)]
     if wanted:
         raise ModelFault(f"{file}:{name} wants arguments ({', '.join(wanted)}): name a function that wants none")
@@ -80,7 +83,7 @@ def _needed(parameter: inspect.Parameter) -> bool:
     )
 
 
-def told(error: Exception, path: Path) -> str:
+def located(error: Exception, path: Path) -> str:
     """The error in one line, after the innermost line of the project's own code that led to it."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}: {type(error).__name__}: {error.msg}"

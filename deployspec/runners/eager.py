@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING or __package__:
-    from deployspec.runners.callables import ModelFault, a, first_line, made_by
+    from deployspec.runners.callables import ModelFault, first_line, made_by, with_article
 else:
-    from callables import ModelFault, a, first_line, made_by  # its neighbour, where it is shipped to
+    from callables import ModelFault, first_line, made_by, with_article  # its neighbour, where it is shipped to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -194,7 +194,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:
         raise ModelFault(f"{path.name} {_unreadable(error, path)}") from error
     if not isinstance(state, dict):
-        raise ModelFault(f"{path.name} holds {a(state)}, not a state_dict: {_SAVE}")
+        raise ModelFault(f"{path.name} holds {with_article(state)}, not a state_dict: {_SAVE}")
     return state
 
 
@@ -284,7 +284,9 @@ def torch_run(module: Any) -> Any:
         found = results if isinstance(results, list | tuple) else [results]
         for each in found:
             if not isinstance(each, torch.Tensor):
-                raise ModelFault(f"the model's forward returned {a(each)}: return a tensor or a tuple of tensors")
+                raise ModelFault(
+                    f"the model's forward returned {with_article(each)}: return a tensor or a tuple of tensors"
+                )
         # A copy: what a module returns may be a buffer of its own, which its next call changes.
         return [result.numpy().copy() for result in found]
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from deployspec.runners.protocol import Load
     from deployspec.runners.stopwatch import Timed
 
+POWERCAP = Path("/sys/class/powercap")
+DEVICES = Path("/sys/bus/iio/devices")
+
 ABSENT = (
     "this machine shows no energy counter: on Linux /sys/class/powercap (RAPL, mostly not in virtual machines) or "
     "/sys/bus/iio/devices/*/energy_value (the power rails of some phones)"
@@ -50,7 +53,7 @@ class Powercap:
     is counted beside it. (Linux, Documentation/power/powercap/powercap.rst.)
     """
 
-    def __init__(self, root: Path = Path("/sys/class/powercap")) -> None:
+    def __init__(self, root: Path) -> None:
         names = {zone: (zone / "name").read_text().strip() for zone in sorted(root.glob("intel-rapl:*"))}
         counted = {zone: name for zone, name in names.items() if name.startswith(("package", "dram"))}
         self._zones = {f"{name} ({zone.name})": zone for zone, name in counted.items()}
@@ -67,7 +70,7 @@ class Rails:
     Every rail that is switched on is counted, also those of the screen and the modem, which idling takes away again.
     """
 
-    def __init__(self, root: Path = Path("/sys/bus/iio/devices")) -> None:
+    def __init__(self, root: Path) -> None:
         self._files = {file.parent.name: file for file in sorted(root.glob("*/energy_value"))}
         self.wraps: dict[str, int] = {}
 
@@ -92,12 +95,12 @@ def spent(before: Mapping[str, int], after: Mapping[str, int], wraps: Mapping[st
                for domain, count in before.items())  # fmt: skip
 
 
-def open_counter() -> Counter | str:
-    """The machine's counter, or what is in the way."""
-    kinds: tuple[Callable[[], Counter], ...] = (Powercap, Rails)
-    for kind in kinds:
+def open_counter(powercap: Path = POWERCAP, devices: Path = DEVICES) -> Counter | str:
+    """The machine's counter in one of these folders, or what is in the way."""
+    kinds: tuple[tuple[Callable[[Path], Counter], Path], ...] = ((Powercap, powercap), (Rails, devices))
+    for kind, root in kinds:
         try:
-            counter = kind()
+            counter = kind(root)
             if counter.read():
                 return counter
         except OSError as error:
@@ -106,11 +109,17 @@ def open_counter() -> Counter | str:
 
 
 def count_energy(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
-    """`task["seconds"]` of rest, then as many of calls, each with what the counter says of them.
+    """`task["seconds"]` of rest, then as many of calls, each with what the machine's counter says of them.
 
     With `task["metered"]` something else counts, and when each began and ended is enough.
     """
-    counter = None if task["metered"] else open_counter()
+    return counted(None if task["metered"] else open_counter(), load, job, task, arrays)
+
+
+def counted(
+    counter: Counter | str | None, load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]
+) -> dict[str, Any]:
+    """The same by `counter`, by none of ours, or not at all for a reason."""
     if isinstance(counter, str):
         return {"missing": counter}
     run = load(job["artifact"], job["options"])

@@ -19,6 +19,7 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from itertools import chain, islice
@@ -28,9 +29,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING or __package__:
+    from deployspec import isolation
     from deployspec.runners import joules, steadiness, stopwatch
 else:
-    import joules  # its neighbours, where it is shipped to
+    import isolation  # its neighbours, where it is shipped to
+    import joules
     import steadiness
     import stopwatch
 
@@ -150,9 +153,11 @@ def _in_child(runner: Runner, job: dict[str, Any], task: dict[str, Any]) -> dict
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
-        answer = pipe.read()
+        answer = pipe.readline()  # and not to the end: what the model's code left running may hold the pipe open
     _, status = os.waitpid(child, 0)
     _watchdog.child = None
+    if job.get("apart"):
+        isolation.end_orphans()
     if os.WIFSIGNALED(status):
         return {"error": f"killed by {signal.Signals(os.WTERMSIG(status)).name}"}
     return json.loads(answer) if answer else {"error": f"exited {os.waitstatus_to_exitcode(status)} without an answer"}
@@ -161,12 +166,14 @@ def _in_child(runner: Runner, job: dict[str, Any], task: dict[str, Any]) -> dict
 def _perform_and_exit(write_end: int, runner: Runner, job: dict[str, Any], task: dict[str, Any]) -> None:
     try:
         _leave_the_lane_alone()
+        if job.get("apart"):
+            _keep_apart()
         answer = _TASKS[task["task"]](runner.load, job, task)
     except BaseException as error:  # noqa: BLE001, RUF100 - whatever it is, it is this repetition's answer
         traceback.print_exc()
         answer = {"error": str(error) if hasattr(error, "tells_all") else f"{type(error).__name__}: {error}"}
     with os.fdopen(write_end, "wb") as pipe:
-        pipe.write(json.dumps(answer).encode())
+        pipe.write(json.dumps(answer).encode() + b"\n")
     os._exit(0)
 
 
@@ -175,6 +182,14 @@ def _leave_the_lane_alone() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+
+
+def _keep_apart() -> None:
+    """Let the model's code write nowhere but in the job's folder, where temporary files then go too."""
+    folder = Path.cwd()
+    isolation.keep_within(folder)
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None  # to be looked up anew
 
 
 # --- task "outputs": run a whole split, sample by sample, in memory that does not grow with it ---

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deployspec.errors import DataFault
-from deployspec.ir.budget import Task
+from deployspec.ir.model import Task
 from deployspec.runners.protocol import Writer
 from deployspec.sources.fingerprints import DIGEST_BYTES, DIGESTS_FILE, fingerprints
 from deployspec.sources.readers import Batch, read_ahead, read_batches
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input, Model
+    from deployspec.ir.model import Input, Model
 
 SHOWN_ROWS = 5
 

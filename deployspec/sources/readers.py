@@ -6,8 +6,6 @@ Object arrays are refused: no pickle is ever loaded.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -18,11 +16,11 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard
 import numpy as np
 
 from deployspec.errors import DataFault
+from deployspec.runners.callables import import_file
 from deployspec.runners.protocol import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
 BATCH_BYTES: Final = 4 << 20
 
@@ -156,24 +154,12 @@ def _callable(folder: Path, split: str, names: tuple[str, ...]) -> Iterator[Batc
     """`module.py:callable` yields dicts of the inputs' names (and y), or (x, y) pairs for a single input."""
     file, _, name = split.partition(":")
     try:
-        for batch in getattr(_module((folder / file).resolve()), name)():
+        for batch in getattr(import_file((folder / file).resolve(), "split"), name)():
             yield _as_batch(split, batch, names)
     except DataFault:
         raise
     except Exception as error:
         raise DataFault(f"{split} raised {type(error).__name__}: {error}") from error
-
-
-def _module(path: Path) -> ModuleType:
-    """The file's module, run afresh: another split's file may have the same name, and this worker may hold it."""
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(f"deployspec_split_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _as_batch(split: str, batch: Any, names: tuple[str, ...]) -> Batch:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deployspec.ir.budget import Task
+from deployspec.ir.data import Support
+from deployspec.ir.model import Task
 from deployspec.sources.readers import read_ahead
 
 if TYPE_CHECKING:
     from deployspec.ir.spec import Spec
-
-
-class Support(NamedTuple):
-    """The samples of a split, and of each class, which may be there together where there are `several` a sample."""
-
-    n: int
-    per_class: dict[str, int]
-    several: bool = False
 
 
 def split_support(spec: Spec, split: str) -> Support | None:
@@ -34,7 +27,7 @@ def split_support(spec: Spec, split: str) -> Support | None:
         return None
     match spec.task.task:
         case Task.REGRESSION | Task.CUSTOM:
-            return Support(ahead.samples, {})
+            return Support(n=ahead.samples, per_class={})
         case Task.MULTILABEL:
             return _several(ahead.columns.get("y"), spec.task.labels)
         case _:
@@ -46,10 +39,12 @@ def _one_each(labels: np.ndarray | None, names: tuple[str, ...]) -> Support | No
         return None
     inside = labels[(labels >= 0) & (labels < len(names))]
     counts = np.bincount(inside.astype(np.int64), minlength=len(names))
-    return Support(len(inside), dict(zip(names, map(int, counts), strict=True)))
+    return Support(n=len(inside), per_class=dict(zip(names, map(int, counts), strict=True)))
 
 
 def _several(labels: np.ndarray | None, names: tuple[str, ...]) -> Support | None:
     if labels is None or labels.ndim != 2 or labels.shape[1] != len(names):
         return None
-    return Support(len(labels), dict(zip(names, map(int, (labels == 1).sum(axis=0)), strict=True)), several=True)
+    return Support(
+        n=len(labels), per_class=dict(zip(names, map(int, (labels == 1).sum(axis=0)), strict=True)), several=True
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deployspec.errors import SourceFault
+from deployspec.ir.plan import Toolchain
 from deployspec.sources.pruned import reopen
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from deployspec.ir.artifact import Job
+
+TORCH: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
 
 
 def open_module(job: Job) -> torch.nn.Module:

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
+from deployspec.ir.constraint import Constraint
 from deployspec.ir.plan import (
     EXPORTED_PROGRAM,
     KERAS_MODEL,
@@ -22,7 +23,6 @@ from deployspec.ir.plan import (
     Runner,
     Toolchain,
 )
-from deployspec.ir.spec import Constraint
 from deployspec.ir.tolerance import EXACT, TOLERANCES
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _finish(job: Job, module: torch.nn.Module, inputs: list[np.ndarray], answere
     from deployspec.contract import record
     from deployspec.targets.executorch_trims import without_idle_patterns
 
-    names = {"inputs": [each.name for each in job.model.inputs], "outputs": [each.name for each in job.model.outputs]}
+    names = job.model.ends
     methods = {"input_names": names["inputs"], "output_names": names["outputs"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

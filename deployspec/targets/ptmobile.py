@@ -20,6 +20,7 @@ from deployspec.ir.plan import (
     Toolchain,
 )
 from deployspec.ir.tolerance import EXACT, TOLERANCES
+from deployspec.sources.torch_module import TORCH
 from deployspec.targets.torch_quantization import reasons
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 PTMOBILE: Form = "ptmobile"
 
-TOOLCHAIN: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
-
 ENGINE: Final = "qnnpack"
 """The only kernels for int8 that a phone has."""
 
@@ -39,7 +38,7 @@ _FLOAT32: Final = Lowering(
     takes=(TORCH_MODULE, EXPORTED_PROGRAM, SCRIPT_MODULE),
     gives=PTMOBILE,
     function=f"{__name__}:lower_float32",
-    toolchain=TOOLCHAIN,
+    toolchain=TORCH,
     tolerance=EXACT,
     cost_s=3.0,
 )
@@ -72,7 +71,7 @@ class PTMobile:
     def runner(self) -> Runner:
         """The lite interpreter in the torch package; the eager source is loaded beside it as a baseline."""
         shipped = ("deployspec.runners.protocol", "deployspec.runners.callables", "deployspec.runners.eager")
-        return Runner(script="deployspec.runners.ptmobile", toolchain=TOOLCHAIN, needs=shipped, runs_source=True)
+        return Runner(script="deployspec.runners.ptmobile", toolchain=TORCH, needs=shipped, runs_source=True)
 
     def inspector(self) -> Inspector:
         """A reader of the bytecode."""

@@ -59,7 +59,7 @@ def finish(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # every call says that it is deprecated, and so does the target's remark
         saved = save(_frozen(job, module, inputs))
-    names = {"inputs": [each.name for each in job.model.inputs], "outputs": [each.name for each in job.model.outputs]}
+    names = job.model.ends
     _write(saved, job.artifact / f"{job.model.name}{suffix}", names)
     record(job, inputs, answered, options=options | names)
     return {}

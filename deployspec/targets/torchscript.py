@@ -16,6 +16,7 @@ from deployspec.ir.plan import (
     Toolchain,
 )
 from deployspec.ir.tolerance import EXACT, TOLERANCES
+from deployspec.sources.torch_module import TORCH
 from deployspec.targets.torch_quantization import reasons
 
 if TYPE_CHECKING:
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
 
 TORCHSCRIPT: Form = "torchscript"
 
-TOOLCHAIN: Final = Toolchain(name="torch", distributions=("torch", "safetensors"), extra="torch", preload=("torch",))
-
 _FLOAT32: Final = Lowering(
     name="float32",
     takes=(TORCH_MODULE,),
     gives=TORCHSCRIPT,
     function=f"{__name__}:lower_float32",
-    toolchain=TOOLCHAIN,
+    toolchain=TORCH,
     tolerance=EXACT,
     cost_s=3.0,
 )
@@ -67,7 +66,7 @@ class TorchScript:
     def runner(self) -> Runner:
         """libtorch through the torch package; the eager source is loaded beside it as a baseline."""
         shipped = ("deployspec.runners.protocol", "deployspec.runners.callables", "deployspec.runners.eager")
-        return Runner(script="deployspec.runners.torchscript", toolchain=TOOLCHAIN, needs=shipped, runs_source=True)
+        return Runner(script="deployspec.runners.torchscript", toolchain=TORCH, needs=shipped, runs_source=True)
 
     def inspector(self) -> Inspector:
         """A reader of the archive's pickles and code."""

@@ -95,14 +95,6 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: bytes, *keys: Signer) -> bytes:
-    """The bytes of an envelope around an in-toto statement, signed by each key; without a key it is unsigned."""
-    envelope = Envelope(payload)
-    for key in keys:
-        envelope = envelope.signed_by(key)
-    return envelope.to_bytes()
-
-
 def read(data: bytes) -> Envelope:
     """The envelope that `data` holds, nothing of it verified. Raises TrustError.
 

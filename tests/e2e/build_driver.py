@@ -13,8 +13,8 @@ from deployspec.build.scheduler import BuildContext, build
 from deployspec.build.store import Store
 from deployspec.errors import DeploySpecError
 from deployspec.ir.artifact import Done
+from deployspec.ir.model import Input, Model
 from deployspec.ir.plan import Action, Plan, Step, Toolchain
-from deployspec.ir.spec import Input, Model
 
 MODEL = Model(name="m", source="m.py:build", inputs=(Input(name="x", shape=(1, 4)),))
 

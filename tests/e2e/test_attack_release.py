@@ -18,14 +18,15 @@ from deployspec.build import Store
 from deployspec.build.progress import PlainProgress
 from deployspec.errors import DigestMismatch, ExitCode
 from deployspec.ir.verdict import Result
-from deployspec.pipeline import Request, check
+from deployspec.pipeline import check
+from deployspec.requests import CheckRequest
 from deployspec.verify import Demands, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.spec import Target
-    from deployspec.pipeline import Checked
+    from deployspec.requests import Checked
 
 WAIVED = """
 [[waivers]]
@@ -66,7 +67,7 @@ class Watch(PlainProgress):
 
 def run(project: Project, *, tampers: bool = False) -> Checked:
     store = project.folder / "store"
-    request = Request(store=Store(store), out=project.folder / "out", reuse_latency_s=None if tampers else 3600)
+    request = CheckRequest(store=Store(store), out=project.folder / "out", reuse_latency_s=None if tampers else 3600)
     return check(project.spec, request, Watch(store, tampers=tampers))
 
 
@@ -121,7 +122,10 @@ def test_data_that_code_reads_from_elsewhere_is_looked_at_in_every_check(tmp_pat
     assert first.report.verdicts == again.report.verdicts
     assert steps(again) | {"data.test": "built"} == dict.fromkeys(steps(first), "cached") | {"data.test": "built"}
     project.save("kept.npz", x=np.zeros((60, 4), np.float32), y=np.zeros(60, int))
-    assert run(project).report.verdicts != first.report.verdicts
+    swapped = run(project).report
+    assert swapped.verdicts != first.report.verdicts
+    assert [each.name for each in swapped.data] == ["test: load.py", "test: load.py:it"]
+    assert [each in first.report.data for each in swapped.data] == [True, False], "only what it yielded is another"
 
 
 def test_who_is_told_to_end_tidies_up(tmp_path: Path) -> None:

@@ -102,9 +102,12 @@ def size_of(project: Project) -> int:
     [
         ({"artifact": {"name": "other.ts", "sha256": "1" * 64}}, "/runs/0/artifact/sha256: the artifact of target"),
         ({"sizeBytes": 1}, "/runs/0/sizeBytes: the artifact with this digest has"),
+        ({"agreement": [{"hits": 61, "n": 61}]}, "/runs/0/agreement/0: it is of 61 samples, and the test split has 60"),
     ],
 )
-def test_evidence_of_other_bytes_is_refused(project: Project, changes: dict[str, Any], message: str) -> None:
+def test_evidence_of_other_bytes_or_other_samples_is_refused(
+    project: Project, changes: dict[str, Any], message: str
+) -> None:
     ran = check(project, "third", *handed_in(project, **changes))
     assert ran.code == 2, ran.said
     assert message in ran.said

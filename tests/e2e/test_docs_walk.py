@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from deployspec.ir.budget import BUDGETS, Task
+from deployspec.ir.budget import BUDGETS
+from deployspec.ir.model import Task
 from deployspec.parse.budgets import example
 
 ROOT = Path(__file__).parents[2]

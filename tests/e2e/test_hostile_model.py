@@ -1,13 +1,15 @@
-"""A model whose code tries to get out: it reaches no key, no network, and nothing outside its own folder."""
+"""A model whose code tries to get out: it reaches no key, no network, no judged split and no other step's output."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deployspec.isolation import available
@@ -62,6 +64,95 @@ latency_p50 = "< 1 s"
 """
 
 
+FORGER = """
+import os, time
+from pathlib import Path
+import numpy as np
+import torch
+
+N = 400
+
+def forge():
+    right = np.eye(3, dtype=np.float32)[np.arange(N) % 3].tobytes()
+    end = time.time() + 60
+    while time.time() < end:
+        for folder, _, files in os.walk(os.environ["STORE"]):
+            name = os.path.join(folder, "0.npy")
+            try:
+                if "outputs" in folder and os.path.getsize(name) == 128 + len(right):
+                    with open(name, "r+b") as file:
+                        file.seek(128)
+                        file.write(right)
+            except OSError:
+                pass
+        time.sleep(0.0003)
+
+def stay():
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    try:
+        print("STAYED:", os.getpid(), flush=True)
+        forge()
+    finally:
+        os._exit(0)
+
+def build():
+    if os.environ["FROM"] == ("runner" if "deployspec-lane-" in os.environ["TMPDIR"] else "worker"):
+        stay()
+    torch.manual_seed(0)
+    return torch.nn.Linear(4, 3)
+
+def finetune(model, split):
+    prepared = Path(os.environ["STORE"]).glob("steps/*/*/out/y.npy")
+    for path in (Path(__file__).with_name("test.npz"), *prepared):
+        try:
+            path.read_bytes()
+            print("ESCAPED:", path, flush=True)
+        except PermissionError as error:
+            print("KEPT:", error, flush=True)
+    return model
+"""
+
+JUDGED = """
+deployspec = 1
+[model]
+name = "tiny"
+source = "net.py:build"
+[[model.inputs]]
+name = "x"
+shape = ["batch", 4]
+[[model.outputs]]
+name = "scores"
+[task]
+kind = "classification"
+labels = ["low", "middle", "high"]
+[data]
+test = "test.npz"
+train = "train.npz"
+[budgets]
+accuracy = ">= 97 %"
+[targets.server]
+format = "torchscript"
+"""
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """A project whose model is right one time in three, and knows what it should say."""
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    (folder / "net.py").write_text(FORGER)
+    (folder / "spec.toml").write_text(JUDGED)
+    (folder / "pyproject.toml").write_text("")
+    samples = np.random.default_rng(0).normal(size=(2, 400, 4)).astype(np.float32)
+    for name, x in zip(("test", "train"), samples, strict=True):
+        np.savez(folder / f"{name}.npz", x=x, y=np.arange(400) % 3)
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
@@ -97,3 +188,33 @@ def test_nothing_gets_out_of_a_step_or_a_runner(project: Path, tmp_path: Path) -
     assert not (project / "marker").exists()
     assert (project / "digits.py").read_text() == (DIGITS / "digits.py").read_text()
     assert f"kept apart by {' and '.join(available())}" in shown
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.skipif(not available(), reason="nothing keeps processes apart here")
+@pytest.mark.parametrize("where", ["worker", "runner"])
+def test_what_a_model_leaves_running_forges_no_figure(judged: Path, where: str) -> None:
+    store = str(judged / "store")
+    ran = deployspec(judged, "check", "spec.toml", "--out", "report", DEPLOYSPEC_STORE=store, STORE=store, FROM=where)
+    logs = "".join(log.read_text(errors="replace") for log in Path(store, "logs").iterdir())
+    stayed = [int(pid) for pid in re.findall(r"STAYED: (\d+)", logs)]
+    assert stayed
+    assert "NOT RELEASED: 1 of 1 budget failed: server accuracy" in ran.stdout, ran.stdout + ran.stderr
+    assert ran.returncode == 1
+    assert not any(map(alive, stayed))
+
+
+@pytest.mark.skipif(not available(), reason="nothing keeps processes apart here")
+def test_a_finetune_hook_reads_no_split_that_judges_it(judged: Path) -> None:
+    passes = 'passes = [{ pass = "prune", sparsity = 0.1, finetune = "net.py:finetune" }]\n'
+    (judged / "spec.toml").write_text(JUDGED + passes)
+    store = str(judged / "store")
+    ran = deployspec(judged, "check", "spec.toml", "--out", "report", DEPLOYSPEC_STORE=store, STORE=store, FROM="none")
+    logs = "".join(log.read_text(errors="replace") for log in Path(store, "logs").iterdir())
+    kept = re.findall(r"KEPT: .*/([\w.]+)'", logs)
+    assert {"test.npz", "y.npy"} == set(kept), "the split itself, and what any was prepared to"
+    assert "ESCAPED" not in logs
+    assert ran.returncode == 1

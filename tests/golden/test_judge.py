@@ -66,7 +66,7 @@ def test_the_case_is_judged_exactly_so(case: str, spec: str, tmp_path: Path, upd
     outcome = CliRunner().invoke(group, asked)
     report = json.loads(read((tmp_path / "report.dsse.json").read_bytes()).payload)["predicate"]
     concluded = {"exitCode": outcome.exit_code, "result": report["result"], "verdicts": report["verdicts"]}
-    said = re.sub(r"^(checked|on|report): .*", r"\1: …", outcome.stdout, flags=re.MULTILINE)
+    said = re.sub(r"^(checked|judged on|report): .*", r"\1: …", outcome.stdout, flags=re.MULTILINE)
     for name, text in ((f"{spec}.verdicts.json", json.dumps(concluded, indent=2) + "\n"), (f"{spec}.stdout.txt", said)):
         if update_golden:
             (folder / name).write_text(text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sample_reports import CHECKED_AT, DSSE_KEY, envelope, failing, passing
+from sample_reports import CHECKED_AT, DSSE_KEY, envelope, failing, passing, sealed
 
 from deployspec.errors import ExitCode, TrustError
 from deployspec.ir import codec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAYLOAD = b'{"_type":"small","n":[1,2,3]}'
-SMALL = dsse.sign(PAYLOAD, DSSE_KEY)
+SMALL = sealed(PAYLOAD, DSSE_KEY)
 REPORT = envelope(passing(), DSSE_KEY)
 
 json_values = st.recursive(
@@ -105,7 +105,7 @@ hostile = st.sampled_from([0, -1, 2**53 - 1, "0", "-1", "0.999999999999", "10000
 
 @given(st.sampled_from(list(places(STATEMENT))), hostile | json_values)
 def test_a_signed_report_with_anything_in_it_is_judged_or_refused(path: tuple[str | int, ...], value: Any) -> None:
-    outcome = verify(dsse.sign(json.dumps(replaced(STATEMENT, path, value)).encode(), DSSE_KEY), DEMANDS)
+    outcome = verify(sealed(json.dumps(replaced(STATEMENT, path, value)).encode(), DSSE_KEY), DEMANDS)
     assert outcome.exit_code in (ExitCode.FAILED, ExitCode.UNTRUSTED)  # what fails is never talked into a release
 
 

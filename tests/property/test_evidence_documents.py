@@ -31,7 +31,8 @@ TABLE = {
     "rejected": PAIRED[::-1],
     "n": 10,
 }
-PROCESS = {"calls": 100, "p50Ms": "4", "p95Ms": "5", "loadMs": "1", "firstCallMs": "2", "pairsMs": [["1", "2"]]}
+PROCESS = {"calls": 100, "p50Ms": "4", "p95Ms": "5", "loadMs": "1", "firstCallMs": "2"}
+PAIRS = [["1", "2"]] * 50
 SOUND = document(
     run(
         sizeBytes=50,
@@ -39,7 +40,8 @@ SOUND = document(
         quality=[TABLE],
         outcomes=[{**PAIRED[0], "split": "field"}],
         agreement=[{"hits": 9, "n": 10}],
-        processes=[{**PROCESS, "energyMj": "0.1", "memoryPeakBytes": 9, "quartersMs": ["1", "2"]}] * 6,
+        processes=[{**PROCESS, "energyMj": "0.1", "memoryPeakBytes": 9, "quartersMs": ["1", "2"], "pairsMs": PAIRS}]
+        * 6,
     )
 )
 BUDGETS = (
@@ -69,6 +71,11 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
     yield from chain.from_iterable(places(inner, (*path, key)) for key, inner in items)
 
 
+def is_one_of_many(path: tuple[str | int, ...]) -> bool:
+    """Whether it lies in a pair of calls like the first one."""
+    return path[4:5] == ("pairsMs",) and path[5:6] > (0,)
+
+
 def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
     if not path:
         return new
@@ -94,7 +101,7 @@ def test_the_document_that_is_changed_is_sound_and_decides_every_budget() -> Non
 
 @settings(max_examples=300, deadline=None)
 @given(
-    path=st.sampled_from(list(places(SOUND))[1:]),
+    path=st.sampled_from([path for path in places(SOUND) if path and not is_one_of_many(path)]),
     value=VALUES,
     confidence=st.sampled_from(["0.95", None]),
 )

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sample_reports import DSSE_KEY
+from sample_reports import DSSE_KEY, sealed
 
 from deployspec.errors import TrustError
 from deployspec.trust import dsse, keys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MUTATIONS = 100_000
 SEED = 20260301
 SECOND = keys.generate(keys.Algorithm.ED25519)
-ORIGINAL = dsse.sign(b'{"_type":"small","n":[1,2,3]}', DSSE_KEY, SECOND)
+ORIGINAL = sealed(b'{"_type":"small","n":[1,2,3]}', DSSE_KEY, SECOND)
 SIGNED = dsse.read(ORIGINAL)
 KEYS = (DSSE_KEY.public, SECOND.public)
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_evidence import budget, measured, outcomes, processes, quality, rules, table, verdict
 
+from deployspec.ir.data import Support
 from deployspec.ir.evidence import Count, Processes, Share
 from deployspec.ir.verdict import Outcome
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import decidable
 from deployspec.judge.jaccard import Overlap
 from deployspec.judge.paired import Paired, p_value_below
 from deployspec.judge.proportions import Proportion, lower_bound, upper_bound
@@ -207,7 +208,7 @@ def test_faster_processes_never_make_a_latency_fail(values: list[int], faster: l
 @given(n=st.integers(1, 400), floor=st.integers(50, 99))
 def test_what_plan_calls_passable_passes_with_so_many_errors_and_not_with_one_more(n: int, floor: int) -> None:
     asked = budget("agreement", f">= {floor} %")
-    (ahead,) = decidable([asked], {"test": SplitSupport(n=n, per_class={})}, rules())
+    (ahead,) = decidable([asked], {"test": Support(n=n, per_class={})}, rules())
     if not ahead.passable:
         assert share(n, n, floor) is Outcome.INCONCLUSIVE
         assert ahead.needed is not None

@@ -46,7 +46,7 @@ AS_JSON = {
 }
 
 
-def test_the_form() -> None:
+def test_every_kind_of_field_has_one_form_and_comes_back_from_it() -> None:
     assert codec.encode(EVERY) == AS_JSON
     assert codec.decode(Every, AS_JSON) == EVERY
 

@@ -20,7 +20,7 @@ from deployspec.contract import (
 )
 from deployspec.errors import SourceFault
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 
 if TYPE_CHECKING:
     from pathlib import Path

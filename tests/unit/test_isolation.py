@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployspec import isolation
-from deployspec.isolation import FILES, NETWORK, Policy, available
+from deployspec.build import PlainProgress, Store
+from deployspec.errors import DeploySpecError
+from deployspec.isolation import FILES, NETWORK, Policy, available, hide_memory
+from deployspec.pipeline import check
+from deployspec.requests import CheckRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from deployspec.ir.spec import Target
 
 ATTEMPTS = """
 import json, os, socket, sys
@@ -89,6 +96,40 @@ def test_under_one_it_does_what_it_must_and_nothing_else(project: Path) -> None:
         assert found["connect"] != "done"
     if LANDLOCK >= 6:
         assert found["signal whoever started it"] == "PermissionError"
+
+
+class Told(PlainProgress):
+    def timing(self, target: Target) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def dumpable() -> Iterator[Callable[[], bool]]:
+    """Whether others may look into this process, which they may at first."""
+    libc = ctypes.CDLL(None)
+    before = libc.prctl(3, 0, 0, 0, 0)
+    libc.prctl(4, 1, 0, 0, 0)
+    yield lambda: libc.prctl(3, 0, 0, 0, 0) == 1
+    libc.prctl(4, before, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of Linux")
+class TestMemory:
+    def test_a_command_line_is_told_without_a_change_of_who_asks(
+        self, project: Path, dumpable: Callable[[], bool]
+    ) -> None:
+        assert Policy(writes=(project / "out",)).command(["true"])[-1] == "true"
+        assert dumpable()
+
+    def test_it_is_hidden_where_processes_are_kept_apart(self, dumpable: Callable[[], bool]) -> None:
+        hide_memory()
+        assert dumpable() is not bool(available())
+
+    def test_a_check_hides_it_before_it_reads_a_spec(self, tmp_path: Path, dumpable: Callable[[], bool]) -> None:
+        request = CheckRequest(store=Store(tmp_path / "store"), out=tmp_path / "out")
+        with pytest.raises(DeploySpecError):
+            check(tmp_path / "none.toml", request, Told(sys.stderr))
+        assert dumpable() is not bool(available())
 
 
 def test_what_it_starts_is_kept_as_it_is(project: Path) -> None:

@@ -21,15 +21,18 @@ from sample_reports import (
     envelope,
     failing,
     judged,
+    measured,
+    of_size,
     passing,
+    sealed,
     target_report,
     unmeasured,
 )
 
 from deployspec.digests import manifest, sha256_path
 from deployspec.errors import ExitCode, TrustError
-from deployspec.ir.evidence import Count, EvidenceClass, Share
-from deployspec.ir.report import Digest, Import, Report, read_time, write_time
+from deployspec.ir.evidence import Count, EvidenceClass, Reduction, Share
+from deployspec.ir.report import Digest, Import, Report, StepRecord, read_time, write_time
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import statement
 from deployspec.report.summary import headline
@@ -39,6 +42,8 @@ from deployspec.verify import Demands, State, Verification, read_unverified, ver
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from deployspec.ir.evidence import Statistic
 
 LATER = CHECKED_AT + timedelta(days=3)
 DEMANDS = Demands(at=LATER, keys=(DSSE_KEY.public,))
@@ -54,7 +59,7 @@ def refusals(outcome: Verification) -> dict[str, str]:
 
 def resigned(document: Any) -> bytes:
     """A statement that says something else, signed with the right key all the same."""
-    return dsse.sign(json.dumps(document).encode(), DSSE_KEY)
+    return sealed(json.dumps(document).encode(), DSSE_KEY)
 
 
 @pytest.fixture
@@ -88,11 +93,47 @@ def test_a_sound_report_concludes_what_it_says(report: Report, code: ExitCode, a
     assert outcome.signers == (DSSE_KEY.public.keyid,)
 
 
+def test_a_report_whose_waivers_cover_a_target_that_was_not_built_is_sound_and_unproven() -> None:
+    report = passing()
+    server, android = report.targets
+    failed = StepRecord(id="lite", takes=("float",), gives="tflite", result="failed", seconds="0")
+    lost = judged(
+        replace(
+            report,
+            targets=(server, replace(android, steps=("lite",), artifact=None, failure="it did not convert")),
+            measurements=tuple(each for each in report.measurements if each.target == "server"),
+            steps=(*report.steps, failed),
+            waivers=tuple(replace(WAIVER, budget=each.name) for each in android.budgets),
+        )
+    )
+    assert lost.result is Result.PASSED, "by the verdicts alone"
+    outcome = check(replace(lost, result=Result.UNPROVEN))
+    assert (refusals(outcome), outcome.exit_code) == ({}, ExitCode.UNPROVEN)
+
+
+def test_verdicts_that_take_more_memory_than_there_is_are_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(*_: object) -> None:
+        raise MemoryError
+
+    report = passing()
+    monkeypatch.setattr("deployspec.rederive.judge", judge)
+    assert "MemoryError" in refusals(check(report))["verdicts"]
+
+
 def test_steps_are_taken_in_order() -> None:
     assert [step.name for step in check(passing()).steps] == [
         "envelope", "signature", "trust policy", "payload type", "statement", "subjects", "artifacts", "expectations",
         "evidence", "verdicts", "freshness", "waivers",
     ]  # fmt: skip
+
+
+def test_a_part_is_never_taken_for_the_whole() -> None:
+    server, _ = passing().targets
+    kept = tuple(each for each in passing().measurements if each.target == "server")
+    report = judged(replace(passing(), targets=(server,), measurements=kept, left_out=("android",)))
+    outcome = check(report)
+    assert outcome.holds
+    assert outcome.steps[4].detail == "a report on 1 target (android of its spec left out), in strict form"
 
 
 def test_what_was_not_asked_is_not_claimed() -> None:
@@ -326,6 +367,17 @@ class TestArtifacts:
         (artifacts / "android" / "digits.tflite").write_bytes(b"A flatbuffer")
         assert "'android/digits.tflite' has digest" in self.refusal(artifacts)
 
+    @pytest.mark.parametrize("name", ["size", "size_reduction"])
+    def test_a_size_that_it_has_not(self, artifacts: Path, name: str) -> None:
+        told: Statistic = Count(value=Decimal(10))
+        if name == "size_reduction":
+            told = Reduction(before=Decimal(55_000), after=Decimal(10))
+        kept = tuple(each for each in passing().measurements if (each.target, each.name) != ("server", name))
+        report = judged(replace(passing(), measurements=(*kept, measured("server", name, told, EvidenceClass.STATIC))))
+        assert refusals(check(report, replace(DEMANDS, artifacts=artifacts))) == {
+            "artifacts": "'server/digits.ts' has 12345 bytes, the report says 10"
+        }
+
     def test_a_missing_artifact(self, artifacts: Path) -> None:
         (artifacts / "server" / "digits.ts").unlink()
         assert "'digits.ts' cannot be read: No such file" in self.refusal(artifacts)
@@ -369,7 +421,8 @@ class TestFolder:
         (artifacts / "server" / "digits.mlpackage" / "Data" / "weight.bin").write_bytes(b"weights")
         server, android = passing().targets
         digest = Digest(name="digits.mlpackage", sha256=sha256_path(artifacts / "server" / "digits.mlpackage"))
-        return replace(passing(), targets=(replace(server, artifact=digest, folder=True), android))
+        report = of_size(passing(), "server", len(b"weights"))
+        return replace(report, targets=(replace(server, artifact=digest, folder=True), android))
 
     def test_it_holds_with_or_without_the_manifest_beside_it(self, report: Report, artifacts: Path) -> None:
         demands = replace(DEMANDS, artifacts=artifacts)
@@ -421,6 +474,29 @@ def test_a_split_is_all_of_its_files() -> None:
     report = replace(passing(), data=files)
     for expected, holds in (({one, two}, True), ({one}, False), ({one, two, "3" * 64}, False)):
         assert check(report, replace(DEMANDS, data_sha256={"test": frozenset(expected)})).holds is holds
+
+
+class TestSplitThatCodeYields:
+    CODE, YIELDED = "1" * 64, "2" * 64
+
+    def expectations(self, report: Report, *expected: str, **more: str) -> tuple[State, str]:
+        demands = replace(DEMANDS, data_sha256={"test": frozenset(expected)}, **more)
+        return next((step.state, step.detail) for step in check(report, demands).steps if step.name == "expectations")
+
+    def test_the_digest_of_its_code_proves_nothing_of_the_data(self) -> None:
+        report = replace(passing(), data=(Digest(name="test: load.py", sha256=self.CODE),))
+        state, detail = self.expectations(report, self.CODE, spec_sha256=report.spec.sha256)
+        assert state is State.NOT_CHECKED
+        assert detail == (
+            "split 'test': it comes from code, whose digest does not tell what it yielded; as expected: the spec"
+        )
+
+    def test_what_it_yielded_is_expected_beside_its_code(self) -> None:
+        names = {"test: load.py": self.CODE, "test: load.py:it": self.YIELDED}
+        report = replace(passing(), data=tuple(Digest(name=name, sha256=digest) for name, digest in names.items()))
+        assert self.expectations(report, self.CODE, self.YIELDED) == (State.OK, "as expected: the split 'test'")
+        state, detail = self.expectations(report, self.CODE)
+        assert (state, f"load.py:it {self.YIELDED}" in detail) == (State.REFUSED, True)
 
 
 class TestEvidenceOfOthers:

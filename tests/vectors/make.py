@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from sample_reports import ARTIFACTS, DSSE_KEY, WAIVER, envelope, failing, passing, unmeasured
+from sample_reports import ARTIFACTS, DSSE_KEY, WAIVER, envelope, failing, of_size, passing, unmeasured
 from vectors.vector import (
     BOTH_KEYS,
     EXPECTED,
@@ -48,6 +48,7 @@ from vectors.vector import (
 )
 
 from deployspec.digests import sha256_bytes
+from deployspec.ir.report import Digest
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import statement
 from deployspec.trust.keys import SigningKey
@@ -153,6 +154,14 @@ def _circumstances() -> Iterator[Vector]:
     data = passing().data[0].sha256
     yield Vector(name="expected-data", data=good, args=(*KEY, "--expect-data", f"test={data}"), exit=0)
     yield Vector(name="other-data_fail", data=good, args=(*KEY, "--expect-data", f"test={zeros}"), refused=EXPECTED)
+    yielded = replace(
+        passing(), data=(Digest(name="test: data.py", sha256=data), Digest(name="test: data.py:it", sha256=zeros))
+    )
+    code = (*KEY, "--expect-data", f"test={data}")
+    yield Vector(
+        name="expected-data-of-code", data=signed(yielded), args=(*code, "--expect-data", f"test={zeros}"), exit=0
+    )
+    yield Vector(name="data-that-code-yields-unsaid_fail", data=signed(yielded), args=code, refused=EXPECTED)
     yield Vector(name="no-such-split_fail", data=good, args=(*KEY, "--expect-data", f"field={data}"), refused=EXPECTED)
     yield Vector(name="other-spec_fail", data=good, args=(*KEY, "--expect-spec", zeros), refused=EXPECTED)
     yield Vector(name="other-model_fail", data=good, args=(*KEY, "--expect-model", zeros), refused=EXPECTED)
@@ -165,6 +174,8 @@ def _circumstances() -> Iterator[Vector]:
 
 def _artifacts() -> Iterator[Vector]:
     good, step = signed(passing()), "artifacts"
+    smaller = signed(of_size(passing(), "server", 10))
+    yield Vector(name="artifact-of-another-size_fail", data=smaller, artifacts=beside(), refused=step)
     yield Vector(name="artifact-edited_fail", data=good, artifacts=beside(android=b"another"), refused=step)
     missing = {name: content for name, content in beside().items() if not name.startswith("android")}
     yield Vector(name="artifact-missing_fail", data=good, artifacts=missing, refused=step)
@@ -180,7 +191,7 @@ def _artifacts() -> Iterator[Vector]:
     for name, content in HOSTILE.items():
         yield Vector(
             name=f"{name}-is-only-hashed",
-            data=signed(with_artifact("digits.ts", sha256_bytes(content))),
+            data=signed(with_artifact("digits.ts", sha256_bytes(content), len(content))),
             artifacts=beside(server=content),
             exit=0,
         )
@@ -188,13 +199,16 @@ def _artifacts() -> Iterator[Vector]:
 
 def _folders() -> Iterator[Vector]:
     """An artifact that is a folder, named by its manifest."""
-    good = signed(with_artifact("digits.mlpackage", sha256_bytes(MANIFEST), folder=True))
+    size = sum(map(len, PACKAGE.values()))
+    good = signed(with_artifact("digits.mlpackage", sha256_bytes(MANIFEST), size, folder=True))
+    smaller = signed(with_artifact("digits.mlpackage", sha256_bytes(MANIFEST), size - 1, folder=True))
     android = {name: content for name, content in beside().items() if name.startswith("android")}
     whole = android | {f"server/digits.mlpackage/{name}": content for name, content in PACKAGE.items()}
     manifest, weights = "server/digits.mlpackage.sha256", "server/digits.mlpackage/Data/weight.bin"
     step = "artifacts"
     yield Vector(name="folder", data=good, artifacts=whole | {manifest: MANIFEST}, exit=0)
     yield Vector(name="folder-without-its-manifest", data=good, artifacts=whole, exit=0)
+    yield Vector(name="folder-of-another-size_fail", data=smaller, artifacts=whole, refused=step)
     yield Vector(name="folder-file-edited_fail", data=good, artifacts=whole | {weights: b"Weights"}, refused=step)
     added = whole | {"server/digits.mlpackage/more": b""}
     yield Vector(name="folder-file-added_fail", data=good, artifacts=added, refused=step)

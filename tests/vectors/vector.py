@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from sample_reports import ARTIFACTS, DSSE_KEY, budget, envelope, failing, judged, passing, target_report
+from sample_reports import ARTIFACTS, DSSE_KEY, budget, envelope, failing, judged, of_size, passing, target_report
 
 from deployspec.digests import sha256_bytes
 from deployspec.ir.evidence import EvidenceClass
@@ -121,11 +121,12 @@ def beside(**changes: bytes) -> dict[str, bytes]:
     return {f"{target}/{name}": changes.get(target, content) for target, (name, content) in ARTIFACTS.items()}
 
 
-def with_artifact(name: str, sha256: str, *, folder: bool = False) -> Report:
+def with_artifact(name: str, sha256: str, size: int, *, folder: bool = False) -> Report:
     """The passing report, of another artifact on the server."""
-    server, android = passing().targets
+    report = of_size(passing(), "server", size)
+    server, android = report.targets
     other = replace(server, artifact=Digest(name=name, sha256=sha256), folder=folder)
-    return replace(passing(), targets=(other, android))
+    return replace(report, targets=(other, android))
 
 
 def trust(machine: str = "", *, roles: str = '"release"', top: str = "") -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input
+    from deployspec.ir.model import Input
 
 MOST_FEATURES: Final = 256
 """A vector of more values, e.g. an image laid flat, is one feature of many values, and so are as many channels."""

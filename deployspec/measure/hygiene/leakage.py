@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.spec import SPLITS, UNJUDGED_SPLITS
+from deployspec.ir.data import SPLITS, UNJUDGED_SPLITS
 from deployspec.measure.hygiene.features import constant_features
 from deployspec.measure.hygiene.words import some
 from deployspec.sources.fingerprints import DIGESTS_FILE

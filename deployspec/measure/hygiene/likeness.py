@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 MOST_DIMENSIONS: Final = 256
 """Longer vectors are projected at random onto so many, which keeps distances within some percent."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.ir.spec import UNJUDGED_SPLITS
+from deployspec.ir.data import UNJUDGED_SPLITS
 from deployspec.measure.hygiene.likeness import likeness
 from deployspec.measure.hygiene.neighbours import Neighbours, nearest
 from deployspec.measure.hygiene.words import some

@@ -3,6 +3,7 @@
 from deployspec.measure.imported.assemble import Logs, document_of
 from deployspec.measure.imported.convert import measurements
 from deployspec.measure.imported.document import is_envelope, read_document, read_file
+from deployspec.measure.imported.samples import miscounts
 from deployspec.measure.imported.tools import from_tool, kind_of_log
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "is_envelope",
     "kind_of_log",
     "measurements",
+    "miscounts",
     "read_document",
     "read_file",
 ]

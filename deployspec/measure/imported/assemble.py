@@ -52,6 +52,7 @@ def _run_of(contents: Sequence[tuple[Path, bytes]], about: Logs) -> Run:
     file = about.artifact
     if not file.exists():
         raise UsageError(f"--artifact {file}: there is no such file or folder")
+    _refuse_copies(contents)
     return Run(
         target=about.target,
         artifact=Artifact(name=file.name, sha256=sha256_path(file), folder=file.is_dir()),
@@ -61,6 +62,15 @@ def _run_of(contents: Sequence[tuple[Path, bytes]], about: Logs) -> Run:
         size_bytes=size_bytes(file),
         processes=tuple(process for log, data in contents for process in from_tool(data, log)),
     )
+
+
+def _refuse_copies(contents: Sequence[tuple[Path, bytes]]) -> None:
+    """One process given twice would count as two."""
+    seen: dict[bytes, Path] = {}
+    for log, data in contents:
+        if data in seen:
+            raise UsageError(f"'{seen[data]}' and '{log}' are one log, byte for byte: give each process's log once")
+        seen[data] = log
 
 
 def _to_bytes(run: Run) -> bytes:

@@ -34,6 +34,12 @@ _ONE_EACH: Final = PERCENTILES | {
 }
 """What every process of a run gives, or none."""
 
+_BEST: Final = 5
+"""Classes among which `top5` looks for the true one."""
+
+_NO_CHANCE: Final = 50
+"""Calls whose times two processes do not share by chance, unless each process's are all one, as of a coarse clock."""
+
 _HUGE: Final = Decimal(10) ** 17
 """Of it, too, the sum of two is within what a report may hold."""
 _MOST: Final = 10**12
@@ -139,7 +145,9 @@ def _counts(table: Quality, at: str) -> Iterator[Fault]:
         yield f"{at}/n", f"it says {table.n} samples, and the confusion matrix holds {n}: one of them is wrong"
     if n > _MOST:
         yield f"{at}/confusion", "so many samples nobody counted"
-    if table.top5 is not None and not right <= table.top5 <= n:
+    if table.top5 is not None and len(table.labels) <= _BEST:
+        yield f"{at}/top5", f"of {len(table.labels)} classes each is among the {_BEST} best: leave this out"
+    elif table.top5 is not None and not right <= table.top5 <= n:
         yield f"{at}/top5", f"{table.top5} of {n} cannot be, where {right} were right at once"
     if table.reference_confusion:
         yield from _same_samples(table, at)
@@ -177,6 +185,17 @@ def _processes(processes: Sequence[Process], at: str) -> Iterator[Fault]:
             yield f"{at}/{lacking[0]}", f"{missing}, and not by this one: nothing may be left out of a run"
     for i, each in enumerate(processes):
         yield from _process(each, f"{at}/{i}")
+    yield from _copies(processes, at)
+
+
+def _copies(processes: Sequence[Process], at: str) -> Iterator[Fault]:
+    """One process told of twice would count as two."""
+    seen: dict[tuple[Decimal, ...], int] = {}
+    for i, each in enumerate(processes):
+        first = seen.setdefault(each.calls_ms, i)
+        if first != i and len(each.calls_ms) >= _NO_CHANCE and len(set(each.calls_ms)) > 1:
+            same = f"its {len(each.calls_ms)} calls took what those of process {first} took, one by one"
+            yield f"{at}/{i}/callsMs", f"{same}: a copy is no process of its own"
 
 
 def _is_absent(value: object) -> bool:
@@ -198,11 +217,11 @@ def _process(process: Process, at: str) -> Iterator[Fault]:
 
 
 def _values(process: Process, at: str) -> Iterator[Fault]:
-    """Times, bytes and energies lie above nothing and within reason."""
+    """Times, bytes and energies lie within reason."""
     single = [(f"/{name}", getattr(process, field)) for field, name in _ONE_EACH.items()]
     calls = [(f"/callsMs/{i}", value) for i, value in enumerate(process.calls_ms)]
     for place, value in (*single, *calls):
-        if isinstance(value, int | Decimal) and not 0 <= value < _HUGE:
+        if isinstance(value, int | Decimal) and value >= _HUGE:
             yield f"{at}{place}", f"{value} cannot have been measured"
     ratios = [("quartersMs", process.quarters_ms)] if process.quarters_ms else []
     for place, pair in (*ratios, *((f"pairsMs/{i}", pair) for i, pair in enumerate(process.pairs_ms))):

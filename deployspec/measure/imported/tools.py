@@ -1,6 +1,7 @@
 """What people already have, as evidence: the logs of benchmark tools, and plain CSV of samples.
 
-One log is one process, however many calls it timed: its percentiles are one sample of what processes differ by.
+One log is one process, however many calls it timed: its percentiles are one sample of what processes differ by. A time
+that a tool wrote with fewer digits than it had is taken for the most that it can have been.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ _STATISTICS: Final = re.compile(r"\bcount=(\d+)((?: \w+=\S+)+)")
 _TIME_COLUMN: Final = re.compile(r"(?:.*[_ (])?(ns|us|ms|s)\)?", re.IGNORECASE)
 _MS: Final = {"ns": Decimal("0.000001"), "us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000)}
 _GRID: Final = Decimal("0.000001")
+
+_ROUNDED_OFF_MS: Final = Decimal("0.005")
+"""By how much a time of litert-benchmark may have been more: it rounds to 0.01 ms."""
+
+_CUT_OFF_MS: Final = Decimal("0.001")
+"""The same of benchmark_model: the difference of two clocks, each cut to whole microseconds."""
 
 
 def kind_of_log(data: bytes) -> Log | None:
@@ -75,7 +82,8 @@ def _litert(data: bytes, file: Path) -> Process:
         latency: dict[str, Any] = json.loads(data, parse_float=str, parse_int=str, parse_constant=str)["latency"]
         first = "warmup_first_ms" if latency["num_warmup_runs"] != "0" else None
         names = ("median_ms", "p95_ms", "max_ms", "init_ms", *([first] if first else []))
-        times = {name: _time(str(latency[name]), "ms", file, f"/latency/{name}") for name in names}
+        read = {name: _time(str(latency[name]), "ms", file, f"/latency/{name}") for name in names}
+        times = {name: time + _ROUNDED_OFF_MS for name, time in read.items()}
         calls = _count(str(latency["num_runs"]), file, "/latency/num_runs")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise EvidenceFault(file, [("/latency", f"not as litert-benchmark writes it: {error}")]) from None
@@ -112,7 +120,7 @@ def _benchmark_model(text: str, file: Path) -> Iterator[Process]:
 
 
 def _from_us(text: str | None, file: Path) -> Decimal | None:
-    return None if text is None else _time(text, "us", file)
+    return None if text is None else _time(text, "us", file) + _CUT_OFF_MS
 
 
 def _csv(text: str, file: Path) -> Iterator[Process]:

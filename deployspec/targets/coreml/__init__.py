@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
+from deployspec.ir.constraint import Constraint
 from deployspec.ir.plan import (
     EXPORTED_PROGRAM,
     KERAS_MODEL,
@@ -25,7 +26,6 @@ from deployspec.ir.plan import (
     Toolchain,
 )
 from deployspec.ir.rules import EvidenceClass
-from deployspec.ir.spec import Constraint
 from deployspec.ir.tolerance import EXACT, TOLERANCES
 from deployspec.targets.saved_model import EXPORT
 

@@ -52,7 +52,7 @@ def _named(job: Job, program: Any) -> Any:
     """The MLModel with the spec's names. Raises SourceFault for one that a value inside has."""
     import coremltools
 
-    spec, names = program.get_spec(), package.names(job.model)
+    spec, names = program.get_spec(), job.model.ends
     passing = {each: f"{each}_of_the_spec" for each in (*names["inputs"], *names["outputs"])}
     for ends, wanted in ((spec.description.input, "inputs"), (spec.description.output, "outputs")):
         for end, name in zip(list(ends), names[wanted], strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployspec.contract import probe_inputs
 from deployspec.errors import SourceFault
-from deployspec.ir.spec import SourceKind
+from deployspec.ir.model import SourceKind
 from deployspec.sources.torch_module import answers, calibration_samples, open_module
 from deployspec.targets.coreml import package
 from deployspec.targets.coreml.compress import compress
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Input
+    from deployspec.ir.model import Input
 
 
 def lower(job: Job) -> dict[str, Any]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deployspec.ir.artifact import Job
-    from deployspec.ir.spec import Model
 
 _DATE: Final = "com.github.apple.coremltools.conversion_date"
 _MODEL: Final = "Data/com.apple.CoreML/model.mlmodel"
@@ -44,20 +43,15 @@ def end(name: str, array: np.ndarray, **shape: Any) -> Any:
     return coremltools.TensorType(name=name, dtype=kind, **shape)
 
 
-def names(model: Model) -> dict[str, list[str]]:
-    """What the spec calls the ends."""
-    return {"inputs": [each.name for each in model.inputs], "outputs": [each.name for each in model.outputs]}
-
-
 def record(job: Job, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
     """Keep the float model's answers; whatever runs the package calls its ends by the spec's names."""
-    contract.record(job, inputs, outputs, options=names(job.model), batch=job.options.get("batch_max", 1))
+    contract.record(job, inputs, outputs, options=job.model.ends, batch=job.options.get("batch_max", 1))
 
 
 def write(program: Any, job: Job) -> None:
     """Save the MLModel as the job's artifact. Raises SourceFault where Core ML cannot have one of the spec's names."""
     description = program.get_spec().description
-    for kind, wanted in names(job.model).items():
+    for kind, wanted in job.model.ends.items():
         got = [each.name for each in getattr(description, kind.removesuffix("s"))]
         if got != wanted:
             raise SourceFault(

@@ -25,7 +25,7 @@ def ship(
     from deployspec.contract import record
     from deployspec.targets.tflite.boundary import name_ends
 
-    names = {"inputs": [each.name for each in job.model.inputs], "outputs": [each.name for each in job.model.outputs]}
+    names = job.model.ends
     write(job, name_ends(content, names["inputs"], names["outputs"]))
     record(job, inputs, outputs, options=names, axes=axes)
 

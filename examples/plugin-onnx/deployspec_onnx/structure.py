@@ -13,7 +13,7 @@ from deployspec.ir.structure import End, Structure, ranked
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 SCALES = ("_scale", "_zero_point")
 """What onnxruntime's quantizer adds to a weight's name for what is no weight itself."""

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from deployspec.errors import DataFault, SourceFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deployspec.ir.artifact import Job
 
 
@@ -163,6 +165,31 @@ def fill_the_disk(job: Job) -> dict[str, Any]:
             for _ in range(job.options["lines"]):
                 print("x" * 4096)
     return {"note": "x" * 8192}
+
+
+def reach(job: Job) -> dict[str, Any]:
+    """What comes of reading and of writing each path, and of writing to what the step was given."""
+    facts = {}
+    for path in map(Path, job.options["paths"]):
+        facts |= {f"read {path}": _tried(path.read_text), f"write {path}": _tried(lambda path=path: path.open("a"))}
+    for folder in job.inputs.values():
+        given = folder / "text.txt"
+        facts |= {"given": given.read_text(), "write given": _tried(lambda given=given: given.open("a"))}
+    return facts
+
+
+def _tried(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+
+def take_away(job: Job) -> dict[str, Any]:
+    """Remove the folder for the output."""
+    job.out.rmdir()
+    return {}
 
 
 def loaded(job: Job) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import pytest
 from deployspec.build.executor import LocalExecutor
 from deployspec.build.scheduler import BuildContext, build
 from deployspec.build.store import Store
+from deployspec.ir.model import Input, Model, Preprocess
 from deployspec.ir.plan import Action, Plan, Step, Toolchain
-from deployspec.ir.spec import Input, Model, Preprocess
 
 if TYPE_CHECKING:
     from collections.abc import Callable

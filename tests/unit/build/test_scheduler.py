@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deployspec.build.scheduler import cached
+from deployspec.build.scheduler import Due, foresee
 from deployspec.build.store import Store
 from deployspec.errors import DataFault, SourceFault, UsageError
 from deployspec.ir.artifact import Done, Failed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from conftest import World
 
     from deployspec.build.messages import Answer, Task
+    from deployspec.ir.plan import Step
 
 
 class NoExecutor:
@@ -156,18 +158,61 @@ def test_an_output_that_no_manifest_can_name_fails_the_step(world: World) -> Non
 def test_a_missing_distribution_names_the_extra(world: World) -> None:
     tools = Toolchain(name="odd", distributions=("no-such-distribution",), extra="odd")
     step = world.step("a", "write", tools=tools)
-    assert cached(Plan(steps=(step,), routes=()), world.store, world.context) == {}
+    assert foresee(Plan(steps=(step,), routes=()), world.store, world.context) == {"a": Due(step="a")}
     with pytest.raises(UsageError, match=r"no-such-distribution: pip install 'deployspec\[odd\]'"):
         world.build(step)
 
 
-def test_cached_writes_nothing_and_starts_nothing(world: World) -> None:
+def test_to_foresee_writes_nothing_and_starts_nothing(world: World) -> None:
     steps = world.write("a"), world.write("b", "a")
     plan = Plan(steps=steps, routes=())
-    assert cached(plan, world.store, world.context) == {}
+    assert foresee(plan, world.store, world.context) == {"a": Due(step="a"), "b": Due(step="b")}
     assert not world.store.root.exists()
-    world.build(steps[0])
-    assert list(cached(plan, world.store, world.context)) == ["a"]
+    built = world.build(steps[0])["a"]
+    assert isinstance(built, Done)
+    assert foresee(plan, world.store, world.context) == {"a": replace(built, cached=True), "b": Due(step="b")}
+
+
+def due(world: World, *steps: Step, **change: Any) -> dict[str, tuple[str, ...]]:
+    """What each step that is not held is due for."""
+    ahead = foresee(Plan(steps=steps, routes=()), world.store, replace(world.context, **change))
+    return {step: each.changes for step, each in ahead.items() if isinstance(each, Due)}
+
+
+def test_a_step_that_is_due_tells_what_changed_since_it_was_last_run(world: World) -> None:
+    steps = world.write("a"), world.write("b", "a")
+    world.build(*steps)
+    assert due(world, *steps) == {}
+    other = world.write("a", text="other")
+    assert due(world, other, steps[1]) == {"a": ("its option 'text' changed",), "b": ("its input 'a' is made anew",)}
+    world.build(other)
+    assert due(world, other, steps[1]) == {"b": ("its input 'a' changed",)}
+    assert due(world, steps[0], steps[1]) == {}, "what was made before is held still"
+    third = world.write("a", text="third")
+    assert due(world, third, seed=1) == {"a": ("its option 'text' changed", "seed 0 → 1")}
+
+
+def test_what_no_step_makes_is_told_by_its_name(world: World) -> None:
+    (world.folder / "weights.txt").write_text("w")
+    step = world.step("read", "read_source", "model")
+    world.build(step)
+    model = replace(world.context.model, version="2")
+    changed = due(world, step, digests={"model": "1" * 64}, model=model)
+    assert changed == {"read": ("its input 'model' changed", "model.version changed")}
+    assert due(world, step, model=replace(model, name="another")) == {"read": ()}, "it was never run for this one"
+
+
+@pytest.mark.parametrize("record", ["ingredients", "step"])
+def test_an_entry_that_does_not_tell_what_it_was_made_of_is_held_and_compared_with_nothing(
+    world: World, record: str
+) -> None:
+    step = world.write("a")
+    made = world.build(step)["a"]
+    assert isinstance(made, Done)
+    path = made.folder.parent / "step.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != record}))
+    assert due(world, step) == {}
+    assert due(world, world.write("a", text="other")) == {"a": ()}
 
 
 def test_a_step_that_another_run_gives_up_is_begun_while_others_run(world: World, tmp_path: Path) -> None:

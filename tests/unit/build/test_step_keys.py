@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deployspec.build.keys import code_sha256, installed_versions, missing_distributions, step_key, toolchain_versions
+from deployspec.build import keys
+from deployspec.build.keys import (
+    code_sha256,
+    differences,
+    installed_versions,
+    key_ingredients,
+    missing_distributions,
+    toolchain_versions,
+)
 from deployspec.errors import UsageError
 from deployspec.ir.plan import Action, Step, Toolchain
 
@@ -33,6 +42,10 @@ GIVEN: dict[str, Any] = {
     "model": {"name": "m"},
     "seed": 0,
 }
+
+
+def step_key(step: Step, **given: Any) -> str:
+    return keys.step_key(key_ingredients(step, **given))
 
 
 def test_a_key_is_the_same_everywhere() -> None:
@@ -65,6 +78,34 @@ def test_the_function_and_its_options_are_in_the_key(change: dict[str, Any]) -> 
 @pytest.mark.parametrize("change", [{"id": "x"}, {"targets": ("a", "b")}, {"cost_s": 9.0}, {"time_limit_s": 9}])
 def test_names_and_limits_are_not_in_the_key(change: dict[str, Any]) -> None:
     assert step_key(replace(STEP, **change), **GIVEN) == step_key(STEP, **GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ()),
+        ({"code_sha256": "2" * 64}, ("its code changed",)),
+        ({"inputs": {"model": "2" * 64}}, ("its input 'model' changed",)),
+        ({"inputs": {"model": None}}, ("its input 'model' is made anew",)),
+        ({"versions": {"torch": "2.13.1"}}, ("torch 2.13.0 → 2.13.1",)),
+        ({"versions": {"numpy": "2.1"}}, ("numpy none → 2.1", "torch 2.13.0 → none")),
+        ({"model": {"name": "m", "framework": "keras"}}, ("model.framework changed",)),
+        ({"seed": 1, "code_sha256": "2" * 64}, ("its code changed", "seed 0 → 1")),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else "; ".join(value) or "nothing",
+)
+def test_what_changed_is_said_by_its_name(change: dict[str, Any], said: tuple[str, ...]) -> None:
+    was, now = key_ingredients(STEP, **GIVEN), key_ingredients(STEP, **GIVEN | change)
+    assert differences(STEP, json.loads(json.dumps(was)), now) == said
+
+
+def test_a_change_of_the_function_is_one_of_the_code_and_each_option_is_named() -> None:
+    other = replace(STEP, function="deployspec.targets.tflite:quantize", options={"scheme": "float16", "bits": (4, 8)})
+    was, now = key_ingredients(STEP, **GIVEN), key_ingredients(other, **GIVEN)
+    assert differences(other, was, now) == (
+        "its code changed", "its option 'bits' changed", "its option 'scheme' changed",
+    )  # fmt: skip
+    assert differences(other, json.loads(json.dumps(now)), now) == (), "as JSON keeps it"
 
 
 def test_versions_are_of_the_toolchain_and_the_machine() -> None:
@@ -112,8 +153,6 @@ class Package:
         path.write_text(text)
 
     def sha256(self, **options: Any) -> str:
-        from deployspec.build import keys
-
         for cached in (keys._reached, keys._imported, keys._module_file, keys._file_sha256):
             cached.cache_clear()
         return code_sha256(replace(STEP, function="acme_steps.steps:convert", options=options))
@@ -141,6 +180,42 @@ def test_code_that_a_step_does_not_reach_is_not(package: Package) -> None:
     package.write("other.py", "z = 2\n")
     package.write("runner.py", "print(2)\n")
     assert package.sha256() == before
+
+
+TYPED = """
+import typing
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from acme_steps import other
+if typing.TYPE_CHECKING:
+    def needed():
+        import acme_steps.other
+"""
+
+
+def test_code_that_is_imported_for_its_types_alone_is_not(package: Package) -> None:
+    package.write("helper.py", TYPED)
+    before = package.sha256()
+    package.write("other.py", "z = 2\n")
+    assert package.sha256() == before
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "if TYPE_CHECKING:\n    pass\nelse:\n    from . import other",
+        "if TYPE_CHECKING:\n    pass\nelif 1:\n    from . import other",
+        "if TYPE_CHECKING or __package__:\n    from . import other",
+        "if not TYPE_CHECKING:\n    from . import other",
+        "def late():\n    if True:\n        from . import other",
+    ],
+)
+def test_code_that_is_imported_when_it_runs_is_however_it_is_asked_for(package: Package, imports: str) -> None:
+    package.write("helper.py", f"from typing import TYPE_CHECKING\n{imports}\n")
+    before = package.sha256()
+    package.write("other.py", "z = 2\n")
+    assert package.sha256() != before
 
 
 def test_a_runner_that_the_options_name_is_in_the_digest(package: Package) -> None:

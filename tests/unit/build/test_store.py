@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployspec.build.store import Entry, Store, default_store
+from deployspec.digests import sha256_json
 from deployspec.errors import StoreError
 
 KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
@@ -19,12 +22,16 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def publish(store: Store, key: str = KEY, text: str = "hello", *, by_content: bool = False) -> Entry:
+def publish(
+    store: Store, key: str = KEY, text: str = "hello", *, made: dict[str, Any] | None = None, by_content: bool = False
+) -> Entry:
     with store.workspace() as workspace:
         home = workspace / key
         (home / "out" / "deep").mkdir(parents=True)
         (home / "out" / "deep" / "file.txt").write_text(text)
-        return store.publish(key, home, facts={"n": 1}, seconds=2.5, by_content=by_content)
+        return store.publish(
+            key, home, facts={"n": 1}, seconds=2.5, step="s", ingredients=made or {}, by_content=by_content
+        )
 
 
 def test_what_is_published_is_found(store: Store) -> None:
@@ -60,6 +67,7 @@ def test_the_layout_tells_tools_what_it_is(store: Store) -> None:
 
 def test_reading_a_store_that_is_not_there_makes_nothing(store: Store) -> None:
     assert store.get(KEY) is None
+    assert list(store.ingredients()) == []
     assert not store.root.exists()
 
 
@@ -73,6 +81,7 @@ def test_reading_a_store_that_is_not_there_makes_nothing(store: Store) -> None:
         pytest.param(lambda home: (home / "step.json").unlink(), id="no-record"),
         pytest.param(lambda home: (home / "step.json").write_text('{"sha256": "'), id="cut-record"),
         pytest.param(lambda home: (home / "step.json").write_text("[1]"), id="odd-record"),
+        pytest.param(lambda home: (home / "step.json").write_text("{}"), id="empty-record"),
         pytest.param(lambda home: (home / "step.json").write_bytes(b"\xff"), id="binary-record"),
     ],
 )
@@ -84,6 +93,21 @@ def test_a_damaged_entry_is_none_and_is_replaced(store: Store, damage: object) -
     assert store.get(KEY) is None
     entry = publish(store)
     assert store.get(KEY) == entry
+
+
+def test_entries_tell_what_their_keys_are_made_of_the_oldest_first(store: Store) -> None:
+    for age, seed in enumerate((3, 1, 2)):
+        home = publish(store, sha256_json({"seed": seed}), made={"seed": seed}).folder.parent
+        os.utime(home / "step.json", (age, age))
+    assert list(store.ingredients()) == [("s", {"seed": 3}), ("s", {"seed": 1}), ("s", {"seed": 2})]
+
+
+@pytest.mark.parametrize("record", ["", "[1]", '{"step": "s"}', '{"step": "s", "ingredients": {"seed": 2}}'])
+def test_an_entry_that_does_not_tell_what_its_key_is_made_of_is_passed_over(store: Store, record: str) -> None:
+    home = publish(store, sha256_json({"seed": 1}), made={"seed": 1}).folder.parent
+    assert list(store.ingredients())
+    (home / "step.json").write_text(record)
+    assert list(store.ingredients()) == []
 
 
 def test_a_lock_excludes_others_until_it_is_released(store: Store) -> None:

@@ -16,7 +16,7 @@ from torch_files import PICTURES, WORDS, lower, project
 from deployspec.cli import group, main
 from deployspec.cli.inspect import FORMATS, parse_input, read
 from deployspec.errors import UsageError
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.ir.structure import End, Structure
 from deployspec.registry import Family, names
 from deployspec.testing.project import PICTURES as NET

@@ -202,7 +202,15 @@ def test_too_few_processes_decide_nothing_and_say_how_many_would(here: Path) -> 
             "/runs/0/device/name: 'pixel-7' is not the device of target 'phone', which is 'pixel-8'",
         ),
         (
+            as_bytes(document(run("phone", evidence="emulator", device={"name": "pixel-7"}))),
+            "/runs/0/device/name: 'pixel-7' is not the device of target 'phone', which is 'pixel-8'",
+        ),
+        (
             as_bytes(document(run(quality=[{"labels": ["a", "c"], "confusion": [[1, 0], [0, 1]]}]))),
+            "/runs/0/quality/0/labels: these are not the labels of the spec's task, which are a, b",
+        ),
+        (
+            as_bytes(document(run(quality=[{"labels": ["a"], "confusion": [[9]]}]))),
             "/runs/0/quality/0/labels: these are not the labels of the spec's task, which are a, b",
         ),
         (
@@ -234,6 +242,36 @@ def test_the_same_figure_from_two_files_is_refused(here: Path, capsys: pytest.Ca
     assert "hand in one of them, as choosing the better is no test" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("order", [("device", "host"), ("host", "device")])
+def test_claims_of_two_classes_are_no_choice(here: Path, order: tuple[str, str]) -> None:
+    slow = timed("7", "7.1", "7.2", "6.9", "7", "7.3")
+    agreement = {"host": [{"split": "test", "hits": 5, "n": 5}], "device": []}
+    times = {"device": FAST, "host": slow}
+    runs = [run("phone", each, agreement=agreement[each], **times[each]) for each in order]
+    (here / "claims.json").write_bytes(as_bytes(document(*runs)))
+    assert judge("--evidence", "claims.json") == 3
+    report = predicate(here)
+    assert [each["stated"] for each in report["imports"]] == list(order)
+    claims = {each["name"]: each for each in report["measurements"]}
+    assert len(claims) == len(report["measurements"]), "of two claims to one figure the better class is told"
+    assert claims["latency.p95"]["statistic"]["values"][0] == "5"
+    assert claims["agreement"]["evidence"] == "claimed"
+    assert call("verify", "out/report.dsse.json", "--allow-unsigned") == 3
+
+
+def test_figures_of_other_splits_and_of_other_evidence_are_no_repeats(here: Path) -> None:
+    splits = [
+        run(quality=[{"labels": ["a", "b"], "confusion": [[5, 0], [0, 5]], "split": each}])
+        for each in ("test", "field")
+    ]
+    classes = [run(**FAST), run("phone", "host", **FAST), run(evidence="emulator", **FAST)]
+    (here / "spec.toml").write_text(SPEC + '\n[evidence]\naccept = "claimed"\n')
+    (here / "many.json").write_bytes(as_bytes(document(*splits, *classes)))
+    assert judge("--evidence", "many.json", "--target", "phone") == 0
+    told = [(each["name"], each["split"]) for each in predicate(here)["measurements"]]
+    assert told == [("quality", "test"), ("quality", "field"), *[("latency.p95", "")] * 3]
+
+
 def test_figures_of_two_files_that_do_not_fit_together_are_no_report(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +283,7 @@ def test_figures_of_two_files_that_do_not_fit_together_are_no_report(
     (here / "agreement.json").write_bytes(as_bytes(document(run(agreement=[{"hits": 90, "n": 90}]))))
     arguments = ("--evidence", "table.json", "--target", "phone")
     assert judge(*arguments) == 0
-    assert predicate(here)["findings"][-1].endswith("who always answers 'a' is right 50.0 % of the time")
+    assert predicate(here)["findings"][-1].endswith("who always answers 'a' is right 50 % of the time")
     assert judge(*arguments, "--evidence", "agreement.json", "--out", "other") == 2
     assert "the agreement of target 'phone' on 'test' is not that of its confusion" in capsys.readouterr().err
     assert not (here / "other").exists()
@@ -297,7 +335,7 @@ def test_evidence_signs_the_bytes_of_a_sound_document(here: Path, capsys: pytest
 def test_evidence_makes_a_document_of_logs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "m.ts").write_bytes(b"weights")
     for i in range(6):
-        (here / f"run-{i}.csv").write_text("latency_ms\n" + "5\n" * 100)
+        (here / f"run-{i}.csv").write_text("latency_ms\n" + "5\n" * 99 + f"5.{i}\n")
     logs = [f"run-{i}.csv" for i in range(6)]
     about = ("--target", "phone", "--artifact", "m.ts", "--device", "pixel-8", "--runtime", "LiteRT 2.1")
     assert call("evidence", *logs, *about, "--key", "lab.pem", "--out", "logs.dsse.json") == 0
@@ -309,6 +347,16 @@ def test_evidence_makes_a_document_of_logs(here: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
     assert call("evidence", "run-0.csv") == 2
     assert "give --target and --artifact" in capsys.readouterr().err
+
+
+def test_a_log_counts_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "m.ts").write_bytes(b"weights")
+    for name in ("a.csv", "b.csv"):
+        (here / name).write_text("latency_ms\n" + "5\n" * 100)
+    about = ("--target", "phone", "--artifact", "m.ts", "--device", "pixel-8")
+    for logs in (("a.csv", "a.csv"), ("a.csv", "b.csv")):
+        assert call("evidence", *logs, *about) == 2
+        assert f"'{logs[0]}' and '{logs[1]}' are one log, byte for byte" in capsys.readouterr().err
 
 
 def test_evidence_refuses_what_a_document_says_by_itself(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

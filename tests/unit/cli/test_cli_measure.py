@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch_files import PICTURES, lower, project
 
 from deployspec.cli import group, main
 from deployspec.digests import sha256_file
+from deployspec.isolation import available
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +68,14 @@ def test_text_for_people(artifact: Path) -> None:
     assert lines[0].startswith(f"{artifact.name}: torchscript, torch ")
     assert [line.split("  ")[1] for line in lines[1:5]] == ["size", "compressed", "p50", "p90"]
     assert any("2 processes of 100 calls, one thread; too few for bounds at 95 % confidence" in line for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of Linux")
+def test_nothing_that_it_starts_may_look_into_it(artifact: Path) -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(4, 1, 0, 0, 0)
+    measure(artifact, *SHAPE, "--processes", "1")
+    assert libc.prctl(3, 0, 0, 0, 0) == (0 if available() else 1)
 
 
 def test_a_quantized_file_is_measured_on_the_kernels_that_it_was_made_for(tmp_path: Path) -> None:

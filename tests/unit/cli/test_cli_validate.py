@@ -72,7 +72,7 @@ def test_another_file_than_the_pinned_one_exits_5(good: Path) -> None:
     assert "'digits.safetensors' has the sha256" in outcome.stderr
 
 
-def test_json(good: Path) -> None:
+def test_as_json_each_file_is_told_with_its_targets_or_its_faults(good: Path) -> None:
     outcome = CliRunner().invoke(group, ["validate", str(good), str(BAD), "--format", "json"])
     first, second = json.loads(outcome.stdout)
     assert first["valid"] is True
@@ -80,7 +80,7 @@ def test_json(good: Path) -> None:
     assert [(each["code"], each["line"]) for each in second["diagnostics"]] == [("unknown-budget", 20)]
 
 
-def test_github(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_github_a_fault_is_an_annotation_at_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD.parent)
     outcome = CliRunner().invoke(group, ["validate", "spec.toml", "--format", "github"])
     assert outcome.stdout == (

@@ -69,12 +69,19 @@ def test_verify_in_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run("verify", "report.dsse.json", "--public-key", "key.pub.pem", *AT, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["holds"], found["exitCode"], found["result"]) == (True, 0, "passed")
-    assert found["signers"] == [DSSE_KEY.public.keyid]
+    assert (found["signers"], found["leftOut"]) == ([DSSE_KEY.public.keyid], [])
     assert [step["number"] for step in found["steps"]] == list(range(1, 13))
     assert run("verify", "unsigned.json", *AT, "--format", "json") == 5
     refused = json.loads(capsys.readouterr().out)
     assert (refused["holds"], refused["exitCode"], refused["result"]) == (False, 5, None)
     assert refused["steps"][-1]["state"] == "refused"
+    assert refused["leftOut"] is None
+
+
+def test_verify_in_json_tells_what_was_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "part.json").write_bytes(envelope(replace(passing(), left_out=("watch",)), DSSE_KEY))
+    assert run("verify", "part.json", "--public-key", "key.pub.pem", *AT, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["leftOut"] == ["watch"]
 
 
 def test_an_unsigned_report_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

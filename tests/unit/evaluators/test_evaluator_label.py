@@ -10,7 +10,7 @@ from mlprograms import Body, Name, Op, save
 
 from deployspec.contract import record
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.measure.evaluate import evaluate_artifact
 from deployspec.runners.coreml import RUNTIME
 

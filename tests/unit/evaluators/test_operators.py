@@ -49,7 +49,9 @@ def test_nearly_all_operators_of_ios_18_are_implemented(coremltools: Any) -> Non
         ("round", {}, [-2, 0, 3]),
     ],
 )  # fmt: skip
-def test_elementwise(evaluate: Evaluate, op: str, constants: dict[str, Any], expected: Any) -> None:
+def test_an_elementwise_operator_gives_its_formulas_values(
+    evaluate: Evaluate, op: str, constants: dict[str, Any], expected: Any
+) -> None:
     (out,) = evaluate(op, {"x": X}, constants, ("fp32", (3,)))
     np.testing.assert_allclose(out, expected, rtol=1e-6)
 

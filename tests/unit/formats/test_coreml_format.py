@@ -13,7 +13,7 @@ from mlprograms import Body, Name, Op, Typed, save
 
 from deployspec.errors import UnreadableModel
 from deployspec.formats.coreml import inspect
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.testing.project import PICTURES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mlprograms import Body, Name, Op, Typed, save
 
 from deployspec.formats.coreml import inspect
 from deployspec.formats.coreml_hazards import HAZARDS
-from deployspec.ir.spec import Model
+from deployspec.ir.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from deployspec.parse import parse_spec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 MATRICES = 20 * 8 + 8 * 3 * 9 + 8 * 9 + 8 * 4 * 4 + 584 * 64 + 64 * 3 + 64 * 1
 BIASES = 8 + 8 + 4 + 64 + 3 + 1

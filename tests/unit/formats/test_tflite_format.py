@@ -14,7 +14,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from deployspec.errors import UnreadableModel
 from deployspec.formats.tflite import inspect
 from deployspec.formats.tflite_file import read
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.ir.structure import End, Structure
 from deployspec.runners import tflite as runner
 

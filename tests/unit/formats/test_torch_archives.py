@@ -22,7 +22,7 @@ from torch_files import MODELS, PICTURES, WAYS, WORDS, Lowered, lower, project
 
 from deployspec.errors import UnreadableModel
 from deployspec.formats import ptmobile, torchscript
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,7 +251,7 @@ ALONE = """\
 import sys
 from pathlib import Path
 from deployspec.formats import ptmobile, torchscript
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 model = Model(name="n", source="n.py:n", inputs=(Input(name="x", shape=("batch", 3, 8, 8)),))
 print(torchscript.inspect(Path(sys.argv[1]), model).macs, ptmobile.inspect(Path(sys.argv[2]), model).macs)
 print(sorted({"torch", "pandas", "scipy"} & sys.modules.keys()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,12 @@ def test_what_nobody_could_measure_never_hides_what_somebody_did() -> None:
     found = verdict(ASKED, [absent(DEVICE), p95(5, HOST)])
     assert (found.verdict, found.evidence) == (Outcome.PASS, HOST)
     assert "no phone here" in verdict(ASKED, [absent(DEVICE)]).reason
+    assert verdict(ASKED, [absent(HOST), p95(5, CLAIMED)]).estimate == 5
+
+
+def test_what_one_run_of_a_class_could_not_measure_leaves_no_room_for_a_weaker_class() -> None:
+    found = verdict(ASKED, [p95(20, DEVICE), replace(absent(DEVICE), runtime="other"), p95(5, HOST)])
+    assert (found.verdict, found.evidence) == (Outcome.INCONCLUSIVE, DEVICE)
 
 
 def test_an_emulator_says_nothing_of_time_and_does_not_hide_the_host() -> None:

@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from sample_evidence import budget, outcomes, quality, rules, table, verdict
 
+from deployspec.ir.data import Support
 from deployspec.ir.verdict import Outcome
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import decidable
 
-SPLIT = {"test": SplitSupport(n=100, per_class={"a": 50, "b": 50})}
+SPLIT = {"test": Support(n=100, per_class={"a": 50, "b": 50})}
 
 
 def test_fifty_samples_prove_a_recall_of_80_percent_only_from_45_right() -> None:
@@ -54,7 +55,7 @@ def test_what_a_faultless_artifact_could_not_prove_is_said(metric: str, limit: s
 def test_a_class_without_samples_or_below_min_support_decides_nothing() -> None:
     asked = [budget("recall", ">= 10 %", "a")]
     for support, by in (({"a": 0}, rules()), ({"a": 9}, rules(min_support=10)), ({}, rules())):
-        (found,) = decidable(asked, {"test": SplitSupport(n=100, per_class=support)}, by)
+        (found,) = decidable(asked, {"test": Support(n=100, per_class=support)}, by)
         assert not found.passable
         assert "decide nothing" in found.text
 
@@ -105,12 +106,12 @@ def test_about_so_many_samples_do_for_resampled_figures_too(metric: str, limit: 
     for factor, passable in ((1.2, True), (0.8, False)):
         size = round(factor * found.needed)
         per_class = {"a": size, "b": size} if label else {"a": size // 2, "b": size // 2}
-        support = {"test": SplitSupport(n=sum(per_class.values()), per_class=per_class)}
+        support = {"test": Support(n=sum(per_class.values()), per_class=per_class)}
         assert decidable([asked], support, rules())[0].passable is passable
 
 
 def test_a_class_without_samples_needs_as_many_as_the_limit_and_min_support_ask_for() -> None:
-    support = {"test": SplitSupport(n=100, per_class={"a": 0, "b": 100})}
+    support = {"test": Support(n=100, per_class={"a": 0, "b": 100})}
     for by, needed in ((rules(), 14), (rules(min_support=30), 30), (rules(None, min_support=30), 30)):
         (found,) = decidable([budget("recall", ">= 80 %", "a")], support, by)
         assert (found.needed, found.best) == (needed, None)  # 0.8 ** 14 <= 0.05 < 0.8 ** 13

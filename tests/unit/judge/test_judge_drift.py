@@ -46,7 +46,9 @@ def test_at_its_bounds_the_index_is_as_unlikely_as_stated(index: str) -> None:
     ("index", "limit", "expected"),
     [("0.06", "< 0.2", "pass"), ("0.5", "< 0.2", "fail"), ("0.2", "< 0.2", "inconclusive"), ("0.5", "< 0.7", "pass")],
 )
-def test_each_verdict(index: str, limit: str, expected: str) -> None:
+def test_a_limit_is_held_or_broken_only_where_chance_does_not_explain_the_index(
+    index: str, limit: str, expected: str
+) -> None:
     assert judged(of(index), limit=limit).verdict == expected
 
 
@@ -79,6 +81,18 @@ def test_where_chance_does_not_vary_the_excess_is_exact(mean: str, variance: str
     assert found.estimate == pytest.approx(Decimal("0.5") - Decimal(mean))
     assert found.upper - found.lower <= Decimal("0.000001"), "no more than the grid"
     assert found.verdict == "fail"
+
+
+@pytest.mark.parametrize("variance", ["0.000018", "0.000001", "0.00000002"])
+def test_chance_that_varies_little_still_varies(variance: str) -> None:
+    found = judged(replace(FEATURE, null_variance=Decimal(variance)))
+    multiple, degrees = float(variance) / 0.18, 2 * 0.0081 / float(variance)
+    for bound, share in ((found.lower, 0.95), (found.upper, 0.05)):
+        assert ncx2.cdf(0.5 / multiple, degrees, float(bound) / multiple) == pytest.approx(share, abs=5e-4)
+
+
+def test_an_upper_bound_does_not_grow_with_the_number_of_features() -> None:
+    assert judged(of("0.5", "a"), of("0.5", "b")).upper == judged(of("0.5")).upper
 
 
 def test_many_values_a_sample_leave_chance_next_to_nothing() -> None:

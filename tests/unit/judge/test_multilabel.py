@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from sample_evidence import budget, outcomes, quality, rules, verdict
 
+from deployspec.ir.data import Support
 from deployspec.ir.evidence import Multilabel
 from deployspec.ir.verdict import Outcome
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import decidable
 from deployspec.judge.jaccard import Overlap
 from deployspec.judge.multilabel import Macro
 from deployspec.judge.proportions import Proportion
@@ -107,16 +108,16 @@ def test_the_number_of_samples_that_would_decide_a_mean() -> None:
 
 
 def test_what_a_split_of_several_labels_can_decide() -> None:
-    split = {"test": SplitSupport(n=200, per_class={"even": 100, "loop": 150}, several=True)}
+    split = {"test": Support(n=200, per_class={"even": 100, "loop": 150}, several=True)}
     asked = [budget("macro_recall", ">= 95 %"), budget("macro_f1", ">= 99 %"), budget("recall", ">= 95 %", "loop")]
     found = decidable(asked, split, rules())
     assert [(each.passable, each.n) for each in found] == [(True, 200), (False, 200), (True, 150)]
-    empty = {"test": SplitSupport(n=200, per_class={"even": 0, "loop": 150}, several=True)}
+    empty = {"test": Support(n=200, per_class={"even": 0, "loop": 150}, several=True)}
     (told,) = decidable(asked[:1], empty, rules())
     assert not told.passable
 
 
 def test_what_scores_can_decide_is_known_when_they_are_there() -> None:
     for n, expected in ((19, False), (20, True)):
-        (found,) = decidable([budget("mae", "< 3")], {"test": SplitSupport(n=n, per_class={})}, rules())
+        (found,) = decidable([budget("mae", "< 3")], {"test": Support(n=n, per_class={})}, rules())
         assert (found.passable, found.n, found.best) == (expected, n, None)

@@ -12,9 +12,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, xlogy
 from statsmodels.stats.proportion import proportion_confint
 
+from deployspec.ir.data import Support
 from deployspec.ir.verdict import Outcome
 from deployspec.judge import unconditional
-from deployspec.judge.decidable import SplitSupport, decidable
+from deployspec.judge.decidable import decidable
 from deployspec.judge.paired import Paired, _edge, p_value_above, p_value_below
 from deployspec.judge.unconditional import BEYOND, nuisance_range, p_value, score
 
@@ -67,6 +68,7 @@ def test_what_a_sum_leaves_out_only_makes_the_p_value_larger(monkeypatch: pytest
 
 def test_without_discordant_pairs_the_p_value_is_the_chance_of_none_broken() -> None:
     assert p_value(0, 0, 149, 0.02) == pytest.approx(0.98**149, rel=1e-6)
+    assert p_value(0, 0, 149, 0.02) > 0.98**149, "what may lie beyond the search is added"
 
 
 @pytest.mark.parametrize("rho", [1.0, 0.9])
@@ -162,7 +164,7 @@ def test_limits_at_and_beyond_what_a_drop_can_be(unit: str, broken: int, limit: 
     pair = table([[1]], "a", paired=(outcomes(10 - broken, broken, 0, 0),))
     asked = budget("accuracy_drop", f"{limit} {unit}")
     assert verdict(asked, [quality(pair)]).verdict.value == expected
-    (told,) = decidable([asked], {"test": SplitSupport(n=10, per_class={})}, rules())
+    (told,) = decidable([asked], {"test": Support(n=10, per_class={})}, rules())
     assert told.passable is ("-" not in limit)
 
 
@@ -182,6 +184,22 @@ def test_a_relative_drop_is_the_test_among_those_that_either_gets_right() -> Non
 def test_tango_takes_over_where_the_limit_expects_a_hundred_broken() -> None:
     assert Paired(0, 0, 999, LIMIT).exact
     assert not Paired(0, 0, 1000, LIMIT).exact
+    assert not Paired(0, 0, 1000, -LIMIT).exact
+    tiny = LIMIT / 1000
+    assert (Paired(0, 0, 200_000, tiny).exact, Paired(0, 0, 200_001, tiny).exact) == (True, False)
+
+
+def test_a_relative_drop_that_may_lie_below_minus_one_has_no_lower_bound() -> None:
+    figure = Paired(1, 3, 6, LIMIT, relative=True).figure(0.05)
+    assert (figure.lower, figure.estimate > -1) == (None, True)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_no_drop_can_exceed_or_undercut_is_never_rejected(*, exact: bool) -> None:
+    assert p_value_above(Paired(10, 0, 10, LIMIT), 1.0, exact=exact) == 1
+    assert p_value_above(Paired(10, 0, 10, LIMIT, relative=True), 1.0, exact=exact) == 1
+    assert p_value_below(Paired(10, 0, 10, LIMIT), 1.0, exact=exact) == 1
+    assert p_value_below(Paired(0, 10, 10, LIMIT), -1.0, exact=exact) == 1
 
 
 def test_a_reference_that_gets_nothing_right_has_nothing_to_lose() -> None:

@@ -146,6 +146,7 @@ def test_the_field_split_is_judged_on_field_evidence_only() -> None:
     asked = budget("accuracy", ">= 90 %", on_field=True)
     assert verdict(asked, [quality(GOOD)]).verdict is Outcome.NOT_MEASURED
     assert verdict(asked, [quality(GOOD, split="field")]).verdict is Outcome.PASS
+    assert verdict(asked, [quality(GOOD, split="")]).verdict is Outcome.NOT_MEASURED
 
 
 def test_too_few_samples_of_a_class_are_inconclusive_whatever_the_figure() -> None:
@@ -206,6 +207,10 @@ def test_weaker_evidence_is_shown_and_never_passes() -> None:
 def test_an_emulator_counts_for_quality_and_never_for_time() -> None:
     quick = measured("latency.p95", processes(*[40] * 6), EvidenceClass.EMULATOR)
     assert verdict(LATENCY, [quick]).verdict is Outcome.NOT_MEASURED
+    for name, limit in (("memory_peak", "< 200 MB"), ("energy", "< 3 mJ")):
+        little = measured(name, processes(*[1] * 6), EvidenceClass.EMULATOR)
+        found = verdict(budget(name, limit), [little])
+        assert (found.verdict, "an emulator says nothing of" in found.reason) == (Outcome.NOT_MEASURED, True)
     right = replace(quality(GOOD), evidence=EvidenceClass.EMULATOR)
     assert verdict(budget("accuracy", ">= 90 %"), [right]).verdict is Outcome.PASS
 
@@ -252,6 +257,11 @@ def test_a_waiver_holds_through_the_last_second_of_its_day() -> None:
     ):
         (found,) = judge("phone", [LATENCY], [], rules(), [last], moment)
         assert found.verdict is expected
+
+
+def test_a_warning_releases_by_itself_and_stays_one_under_a_waiver() -> None:
+    found = verdict(budget("size", "< 100 MB", good="< 20 MB"), size_of(50_000_000), waivers=[waiver("size")])
+    assert (found.verdict, found.waived) == (Outcome.WARN, None)
 
 
 def test_unused_and_expired_waivers_are_listed() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deployspec.lanes.environment import ONE_THREAD
 from deployspec.lanes.live import LiveRunner
 from deployspec.lanes.program import ProgramFailed
 
@@ -48,7 +49,7 @@ def test_no_secret_reaches_the_models_code(telling: LiveRunner, tmp_path: Path) 
     seen = json.loads(telling.do(tmp_path, "n1", 30).splitlines()[0])
     assert not set(SECRETS) & set(seen)
     assert {"MONKEY", "KEYBOARD", "PATH"} <= set(seen)
-    assert seen["OMP_NUM_THREADS"] == "1"
+    assert {seen[each] for each in ONE_THREAD} == {"1"}
 
 
 def test_each_job_has_its_own_share_of_what_is_said(telling: LiveRunner, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.measure.cases import NAMES, prepare_cases
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from deployspec.ir.artifact import Done, Job
 from deployspec.ir.evidence import Churn, EvidenceClass, NotMeasured, PairedOutcomes, Statistic
-from deployspec.ir.spec import Input, Model, Output, Spec, TaskTable
+from deployspec.ir.model import Input, Model, Output
+from deployspec.ir.spec import Spec, TaskTable
 from deployspec.measure.churn import add_noise, measure_churn
 from deployspec.measure.counting import Counting
 from deployspec.measure.quality import Evaluated

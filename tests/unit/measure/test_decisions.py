@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import top_k_accuracy_score
 
 from deployspec.errors import DataFault
-from deployspec.ir.spec import Output, TaskTable
+from deployspec.ir.model import Output
+from deployspec.ir.spec import TaskTable
 from deployspec.measure import decisions
 from deployspec.measure.decisions import NotFinite, among_five, decide
 

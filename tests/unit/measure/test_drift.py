@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ from scipy.stats import ks_2samp
 
 from deployspec.ir.artifact import Done, Failed, Job
 from deployspec.ir.evidence import Drift, EvidenceClass, NotMeasured
+from deployspec.ir.model import Input, Model
 from deployspec.ir.plan import Plan
-from deployspec.ir.spec import Input, Model
 from deployspec.measure.hygiene import drift
 from deployspec.measure.hygiene.figures import drift_of, measure_hygiene
 from deployspec.report.possible import is_possible
@@ -84,8 +85,18 @@ def test_undrifted_inputs_are_no_finding_and_never_fail(tmp_path: Path) -> None:
         found = Compared(tmp_path / str(seed), both[:360], both[360:])
         judged = found.judged()
         assert judged.verdict == "inconclusive"
-        assert judged.reason.endswith("; more samples of the smaller split would decide it")
+        assert judged.reason.endswith(" field samples would decide it at this estimate")
         assert found.facts["remarks"] == []
+
+
+def test_the_way_out_of_inconclusive_is_a_size_that_decides(tmp_path: Path) -> None:
+    both = normal(8000, 4)
+    reason = Compared(tmp_path / "few", both[:360], both[360:410]).judged().reason
+    found = re.search(r"about ([\d,]+) test and ([\d,]+) field", reason)
+    assert found is not None
+    test, field = (int(each.replace(",", "")) for each in found.groups())
+    assert field > 100
+    assert Compared(tmp_path / "enough", both[:test], both[test : test + field]).judged().verdict == "pass"
 
 
 def test_enough_undrifted_samples_prove_it(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def test_no_more_than_at_rest_is_below_what_a_counter_resolves(work_uj: int) -> 
 
 
 def test_a_machine_without_a_counter_measures_nothing() -> None:
-    assert energies([{"missing": "none here"}]) == NotMeasured(reason="none here")
+    for lines in ([{"missing": "none here"}], [line(0, 10**6), {"missing": "none here"}]):
+        assert energies(lines) == NotMeasured(reason="none here")
 
 
 def written(folder: Path, text: str) -> Path:
@@ -81,7 +82,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_powermetrics_samples_follow_each_other_and_end_when_their_headers_say(tmp_path: Path) -> None:
     log = read_log(written(tmp_path, POWERMETRICS))
-    assert log.moments == pytest.approx((END - 0.50102, END, END + 0.49898))
+    assert [each - END for each in log.moments] == pytest.approx([-0.50102, 0, 0.49898], abs=1e-6)
     assert log.energies_mj == pytest.approx((0, 0.50102 * 570, 0.50102 * 570 + 0.49898 * 3000))
 
 
@@ -92,11 +93,15 @@ def test_between_the_samples_of_a_meter_power_is_a_straight_line(tmp_path: Path,
     assert log.energy_mj(12.5, 13) == pytest.approx(2 * unit)
 
 
+def test_a_line_that_is_still_being_written_does_not_count(tmp_path: Path) -> None:
+    assert read_log(written(tmp_path, "timestamp,power_w\n10,4\n12,4\n13,1")).moments == (10, 12)
+
+
 def test_a_log_counts_where_it_covers_every_process() -> None:
     steady = PowerLog((0.0, 2.0, 6.0), (0.0, 2000.0, 11000.0))
     assert energies([line(0, 0)], steady) == Processes(values=(Decimal(5),), calls=1000, contended=(False,))
-    short = PowerLog((0.0, 5.9), (0.0, 1.0))
-    assert energies([line(0, 0)], short) == NotMeasured(reason="the power log says nothing of 1 of 1 processes")
+    for short in (PowerLog((0.0, 5.9), (0.0, 1.0)), PowerLog((0.1, 6.0), (0.0, 1.0))):
+        assert energies([line(0, 0)], short) == NotMeasured(reason="the power log says nothing of 1 of 1 processes")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +116,7 @@ def test_a_log_counts_where_it_covers_every_process() -> None:
         ("timestamp,power_w\n1,2\n2,-1\n", "line 3: '-1' is no figure"),
         ("timestamp,power_w\n1,2\n2,2\n2,2\n", "line 4: the time does not rise"),
         (POWERMETRICS.replace("Tue Apr 22", "Tuesday 22"), "line 4: 'Tuesday 22 23:30:01 2026 +0000' is no time"),
+        (POWERMETRICS.replace("ANE): 300", "ANE) = 300"), "3 samples and 1 lines of 'Combined Power'"),
         (POWERMETRICS.replace("Combined Power", "Power"), "3 samples and 0 lines of 'Combined Power'"),
     ],
 )

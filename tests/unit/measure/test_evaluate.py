@@ -9,7 +9,7 @@ import pytest
 
 from deployspec.contract import ContractBroken, record
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.measure.evaluate import evaluate_artifact
 
 if TYPE_CHECKING:

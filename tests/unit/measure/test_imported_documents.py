@@ -31,6 +31,8 @@ SCHEMA = Path(__file__).parents[3] / "schemas" / "evidence-1.schema.json"
 GOLDEN = Path(__file__).parents[2] / "golden" / "judge"
 CONFUSION = [[4, 1], [2, 3]]
 REFERENCE = [[5, 0], [2, 3]]
+ONE_WRONG = [[1, 1, 0, 0, 0, 0], *([int(i == j) for j in range(6)] for i in range(1, 6))]
+SIX = {"labels": list("abcdef"), "confusion": ONE_WRONG}
 PAIRED = [{"both": 4, "broken": 1, "repaired": 0, "neither": 0}, {"both": 3, "broken": 0, "repaired": 0, "neither": 2}]
 
 
@@ -93,6 +95,7 @@ def test_what_is_no_document_is_refused_at_its_place(data: bytes, pointer: str, 
         ({"artifact": {"name": "..", "sha256": SHA256}}, "/artifact/name", "not a bare file name"),
         ({"artifact": {"name": "m\u202e.ts", "sha256": SHA256}}, "/artifact/name", "not a bare file name"),
         ({"device": None}, "", "must say of which device"),
+        ({"device": None, "evidence": "emulator"}, "", "must say of which device"),
         ({"measuredAt": "yesterday"}, "/measuredAt", "of the form 2026-01-31T12:00:00Z"),
         ({"referenceBytes": 9}, "/referenceBytes", "needs its pair: add sizeBytes"),
         ({"agreement": [{"hits": 6, "n": 5}]}, "/agreement/0", "6 of 5 cannot be"),
@@ -111,30 +114,66 @@ def test_what_is_no_document_is_refused_at_its_place(data: bytes, pointer: str, 
         (JOINT | {"agreement": [{"hits": 10, "n": 10}]}, "/agreement/0/hits", "the paired outcomes allow 7 to 9"),
         (timed("9" * 18), "/processes/0/p95Ms", "cannot have been measured"),
         (table(n=11), "/quality/0/n", "says 11 samples, and the confusion matrix holds 10"),
-        (table(top5=6), "/quality/0/top5", "6 of 10 cannot be, where 7 were right at once"),
-        (table(top5=11), "/quality/0/top5", "11 of 10 cannot be"),
+        (table(**SIX, top5=5), "/quality/0/top5", "5 of 7 cannot be, where 6 were right at once"),
+        (table(**SIX, top5=8), "/quality/0/top5", "8 of 7 cannot be"),
+        (table(top5=10), "/quality/0/top5", "of 2 classes each is among the 5 best: leave this out"),
         (table(labels=["a", "a"]), "/quality/0/labels", "a class is named twice"),
         (table(confusion=[[4, 1]]), "/quality/0/confusion", "1 rows, and there are 2 labels"),
         (table(confusion=[[4, 1, 0], [2, 3]]), "/quality/0/confusion/0", "3 columns, and there are 2 labels"),
         (table(referenceConfusion=[[5, 1], [2, 3]]), "/quality/0/referenceConfusion/0", "6 samples here and 5 in"),
+        (table(referenceConfusion=[[3, 1], [2, 3]]), "/quality/0/referenceConfusion/0", "4 samples here and 5 in"),
+        (table(referenceConfusion=REFERENCE, paired=PAIRED, rejected=PAIRED), "/quality/0/rejected/0", "add up"),
         (table(paired=PAIRED), "/quality/0/paired", "need their pair: add referenceConfusion"),
         (table(referenceConfusion=REFERENCE, rejected=PAIRED[::-1]), "/quality/0/rejected", "add paired"),
         (table(referenceConfusion=REFERENCE, paired=PAIRED[:1]), "/quality/0/paired", "1 entries, and there are 2"),
         (table(referenceConfusion=REFERENCE, paired=PAIRED[::-1]), "/quality/0/paired/0", "do not add up"),
         (timed("2", p50Ms="3"), "/processes/0/p95Ms", "2 ms is below p50Ms, 3 ms"),
-        (timed("-1"), "/processes/0/p95Ms", "-1 cannot have been measured"),
-        ({"processes": [{"callsMs": ["1", "-1"]}]}, "/processes/0/callsMs/1", "-1 cannot have been measured"),
+        (timed("-1"), "/processes/0/p95Ms", "this must be at least 0"),
+        (timed("1" + "0" * 17), "/processes/0/p95Ms", "100000000000000000 cannot have been measured"),
+        ({"processes": [{"callsMs": ["1", "-1"]}]}, "/processes/0/callsMs/1", "this must be at least 0"),
         ({"processes": [{"p95Ms": "1"}]}, "/processes/0", 'add "calls"'),
         ({"processes": [{"callsMs": ["1"], "calls": 1}]}, "/processes/0/callsMs", "not both"),
         ({"processes": [{"loadMs": "1"}, {"energyMj": "1"}]}, "/processes/1", "loadMs is given by 1 of 2 processes"),
-        ({"processes": [{"pairsMs": [["1", "0"]]}]}, "/processes/0/pairsMs/0", "two times that can be measured"),
+        ({"processes": [{"pairsMs": [["1", "0"]]}]}, "/processes/0/pairsMs/0/1", "this must be more than 0"),
         ({"processes": [{"pairsMs": [["1", "0.0000001"]]}]}, "/processes/0/pairsMs/0", "that can be measured"),
-        ({"processes": [{"quartersMs": ["0", "1"]}]}, "/processes/0/quartersMs", "two times that can be measured"),
+        ({"processes": [{"quartersMs": ["0", "1"]}]}, "/processes/0/quartersMs/0", "this must be more than 0"),
+        (
+            {"processes": [{"quartersMs": ["0.0000001", "1"]}]},
+            "/processes/0/quartersMs",
+            "two times that can be measured",
+        ),
     ],
 )
 def test_a_contradiction_is_refused_at_its_place(figures: dict[str, Any], pointer: str, message: str) -> None:
     found = faults(as_bytes(document(run() | figures)))
     assert any(place == f"/runs/0{pointer}" and message in said for place, said in found), found
+
+
+def test_a_process_that_repeats_another_call_by_call_is_refused() -> None:
+    calls, others = ["1"] * 49 + ["2"], ["1"] * 48 + ["2", "1"]
+    found = faults(as_bytes(document(run(processes=[{"callsMs": each} for each in (calls, others, calls)]))))
+    said = "its 50 calls took what those of process 0 took, one by one: a copy is no process of its own"
+    assert found == (("/runs/0/processes/2/callsMs", said),)
+
+
+@pytest.mark.parametrize("calls", [["1"] * 48 + ["2"], ["1"] * 100], ids=["few calls", "a coarse clock"])
+def test_calls_may_be_alike_where_that_can_be_chance(calls: list[str]) -> None:
+    read_document(as_bytes(document(run(processes=[{"callsMs": calls}] * 2))), FILE)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {"p50Ms": "1"}, {"p90Ms": "1"}, {"p95Ms": "1"}, {"p99Ms": "1"}, {"maxMs": "1"}, {"loadMs": "1"},
+        {"firstCallMs": "1"}, {"memoryPeakBytes": 1}, {"energyMj": "1"}, {"callsMs": ["1"]},
+        {"quartersMs": ["1", "1"]}, {"pairsMs": [["1", "1"]]},
+    ],
+)  # fmt: skip
+def test_no_process_may_leave_out_what_the_others_give(figure: dict[str, Any]) -> None:
+    (name,) = figure
+    calls = {} if name == "callsMs" else {"calls": 1}
+    said = dict(faults(as_bytes(document(run(processes=[calls | figure, calls])))))
+    assert said["/runs/0/processes/1"].startswith(f"{name} is given by 1 of 2 processes")
 
 
 def test_a_ratio_without_its_pair_is_refused() -> None:
@@ -215,6 +254,11 @@ def test_processes_give_one_value_each() -> None:
     assert found["latency.p99"] == NotMeasured(reason="100 calls in a process tell no latency.p99, which takes 1000")
 
 
+def test_a_quantile_of_calls_is_one_that_as_many_do_not_pass() -> None:
+    found = statistics({"processes": [{"callsMs": [str(i) for i in range(1, 102)]}]})
+    assert [found[f"latency.p{share}"][0].values for share in (50, 90, 95)] == [(51,), (91,), (96,)]
+
+
 def test_a_ratio_takes_as_many_pairs_in_each_process_as_one_of_our_own() -> None:
     few, enough = ({"pairsMs": [["1", "2"]] * pairs} for pairs in (49, 50))
     told = statistics({"processes": [enough]})["latency_reduction"][0]
@@ -233,8 +277,11 @@ def test_the_schema_takes_what_is_read_and_refuses_what_has_another_form() -> No
     validator = jsonschema.Draft202012Validator(evidence_schema())
     for path in GOLDEN.glob("*/evidence.json"):
         validator.validate(json.loads(path.read_text()))
-    sound = document(run(**timed("1.5")))
+    sound = document(run(**timed("1.5", loadMs="0", energyMj="0.0", quartersMs=["0.01", "10"], pairsMs=[["1", "2.0"]])))
     validator.validate(sound)
-    for wrong in (run(**timed("1e3")), run(sizeBytes=-1), run(sha256="x"), run(proceses=[]), {"target": "phone"}):
+    negative = [run(**timed("1.5", **{name: "-1"})) for name in ("loadMs", "p50Ms", "energyMj")]
+    ratios = [run(**timed("1", quartersMs=["0", "1"])), run(**timed("1", pairsMs=[["1", "0.00"]]))]
+    form = (run(**timed("1e3")), run(sizeBytes=-1), run(sha256="x"), run(proceses=[]), {"target": "phone"})
+    for wrong in (*form, *negative, *ratios):
         assert not validator.is_valid(document(wrong))
     assert not validator.is_valid(sound | {"deployspecEvidence": 2})

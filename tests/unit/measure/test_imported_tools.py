@@ -84,43 +84,46 @@ def ms(text: str) -> Decimal:
     return Decimal(text)
 
 
-def test_the_json_of_litert_benchmark() -> None:
+def test_the_json_of_litert_benchmark_at_the_most_that_it_rounded_down() -> None:
     expected = Process(
         calls=100,
-        p50_ms=ms("0.01"),
-        p95_ms=ms("0.02"),
-        max_ms=ms("0.07"),
-        load_ms=ms("24.86"),
-        first_call_ms=ms("0.19"),
+        p50_ms=ms("0.015"),
+        p95_ms=ms("0.025"),
+        max_ms=ms("0.075"),
+        load_ms=ms("24.865"),
+        first_call_ms=ms("0.195"),
     )
     assert read(LITERT) == (expected,)
     (without_warm_up,) = read(LITERT.replace(b'"num_warmup_runs": 5', b'"num_warmup_runs": 0'))
     assert without_warm_up.first_call_ms is None
 
 
-def test_the_text_of_benchmark_model_is_one_process_however_many_calls_it_averaged() -> None:
+def test_the_text_of_benchmark_model_is_one_process_at_the_most_that_it_cut_off() -> None:
     expected = Process(
         calls=50,
-        p50_ms=ms("105.718"),
-        p95_ms=ms("106.281"),
-        max_ms=ms("106.528"),
-        load_ms=ms("87.639"),
-        first_call_ms=ms("106.436"),
+        p50_ms=ms("105.719"),
+        p95_ms=ms("106.282"),
+        max_ms=ms("106.529"),
+        load_ms=ms("87.64"),
+        first_call_ms=ms("106.437"),
     )
     assert read(WITH_PERCENTILES) == (expected,)
 
 
 def test_an_older_text_tells_no_percentile_and_its_profile_is_not_taken_for_timings() -> None:
-    expected = Process(calls=50, max_ms=ms("34.005"), load_ms=ms("0.855"), first_call_ms=ms("49.06"))
+    expected = Process(calls=50, max_ms=ms("34.006"), load_ms=ms("0.856"), first_call_ms=ms("49.061"))
     assert read(WITHOUT_PERCENTILES) == (expected,)
 
 
 def test_a_log_of_a_device_with_prefixes_and_exponents() -> None:
-    expected = Process(calls=25, max_ms=ms("195.121"), load_ms=ms("92.318"), first_call_ms=ms("190"))
+    expected = Process(calls=25, max_ms=ms("195.122"), load_ms=ms("92.319"), first_call_ms=ms("190.001"))
     assert read(OF_LOGCAT) == (expected,)
 
 
 def test_two_runs_in_one_file_are_two_processes() -> None:
+    assert read(WITH_PERCENTILES + OF_LOGCAT.partition(b"\n")[2]) == read(WITH_PERCENTILES), (
+        "one without its statistics"
+    )
     assert read(WITH_PERCENTILES + WITHOUT_PERCENTILES) == (*read(WITH_PERCENTILES), *read(WITHOUT_PERCENTILES))
 
 
@@ -128,7 +131,7 @@ def test_two_runs_in_one_file_are_two_processes() -> None:
     ("text", "expected"),
     [
         ("latency_ms\n1.5\n2\n", [["1.5", "2"]]),
-        ("us\n1500\n", [["1.5"]]),
+        ("us\n1500\n0\n", [["1.5", "0"]]),
         ("process, latency (ns)\n1, 250\n2, 500\n1, 750\n", [["0.00025", "0.00075"], ["0.0005"]]),
         ("Inference_S,process\n0.25,a\n", [["250"]]),
     ],

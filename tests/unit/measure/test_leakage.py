@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import pytest
 
 from deployspec.ir.artifact import Done, Failed, Job
 from deployspec.ir.evidence import NotMeasured, Share
+from deployspec.ir.model import Input, Model
 from deployspec.ir.plan import Plan
-from deployspec.ir.spec import Input, Model
 from deployspec.measure.hygiene import leakage
 from deployspec.measure.hygiene.figures import measure_hygiene, ways_of_counting
 from deployspec.measure.hygiene.leakage import find_leaks
@@ -61,6 +62,14 @@ def test_a_fingerprint_is_the_hash_of_the_samples_own_bytes() -> None:
     assert fingerprints([ROWS[:0]]).shape == (0, 16)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_samples_that_are_equal_have_one_fingerprint(dtype: str) -> None:
+    one = np.array([[0.0, 1.5]], dtype)
+    assert np.array_equal(fingerprints([one]), fingerprints([np.array([[-0.0, 1.5]], dtype)]))
+    assert np.array_equal(one, [[0, 1.5]]), "the samples themselves stay as they are"
+    assert not np.array_equal(fingerprints([one]), fingerprints([-one]))
+
+
 def test_splits_with_nothing_in_common_have_no_leak_and_nothing_to_tell(tmp_path: Path) -> None:
     found = Examined(tmp_path, ROWS, train=ROWS + 100, calibration=ROWS + 200)
     assert found.facts == {"samples": 10, "leaked": 0, "remarks": []}
@@ -88,6 +97,18 @@ def test_leaks_are_found_with_every_copy_and_the_first_pairs_are_named(
     assert counting.excluded == 4
     (measured,) = measure_hygiene(PLAN, {"hygiene.test": found.done}, "phone")
     assert (measured.name, measured.split, measured.statistic) == ("leakage", "test", Share(hits=4, n=11))
+
+
+def test_a_copy_counts_as_a_near_duplicate_though_the_search_missed_it(tmp_path: Path) -> None:
+    leaked = Examined(tmp_path, ROWS, train=ROWS[:1]).done
+    np.save(tmp_path / "near.npy", np.array([1]))
+    searched = Done(step="near", folder=tmp_path, sha256="", cached=False, seconds=0, facts={"near": 1, "reason": ""})
+    plan, results = replace(PLAN, near_duplicates=(("test", "near"),)), {"hygiene.test": leaked, "near": searched}
+    assert [each.excluded for each in ways_of_counting(plan, results, "test")] == [1, 2]
+    assert [each.statistic for each in measure_hygiene(plan, results, "phone")] == [
+        Share(hits=1, n=10),
+        Share(hits=2, n=10),
+    ]
 
 
 def test_of_many_pairs_the_first_five_are_named(tmp_path: Path) -> None:

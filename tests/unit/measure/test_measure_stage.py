@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,9 @@ class Once:
 
     def decided(self, target: Target, found: Sequence[Measurement]) -> bool:
         return True
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def timing(self, target: Target) -> None:
         self.timed.append(target.name)

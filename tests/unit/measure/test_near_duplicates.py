@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 from deployspec.measure.hygiene import neighbours
 from deployspec.measure.hygiene.likeness import Images
 from deployspec.measure.hygiene.near_duplicates import dimension, find_near_duplicates, is_near

@@ -18,7 +18,8 @@ from sklearn.metrics import (
 
 from deployspec.ir.artifact import Done
 from deployspec.ir.evidence import Classified, EvidenceClass, Multilabel, NotMeasured, PairedOutcomes, Share, Statistic
-from deployspec.ir.spec import Input, Model, Output, Spec, TaskTable
+from deployspec.ir.model import Input, Model, Output
+from deployspec.ir.spec import Spec, TaskTable
 from deployspec.measure.counting import EVERY_ROW, Counting
 from deployspec.measure.quality import Evaluated, measure_quality
 
@@ -199,10 +200,11 @@ def test_values_agree_within_a_share_of_the_references_spread(lab: Lab) -> None:
     assert isinstance(found["quality"], NotMeasured)
 
 
-def test_without_a_task_there_is_agreement_of_values(lab: Lab) -> None:
+@pytest.mark.parametrize("task", [None, TaskTable(kind="regression")])
+def test_without_a_task_values_agree_as_in_one_that_says_no_more(lab: Lab, task: TaskTable | None) -> None:
     before = np.array([[0.0], [10.0]])
-    assert lab.measure(None, None, [before], [before + 0.099])["agreement"] == Share(hits=2, n=2)
-    assert lab.measure(None, None, [before], [before + 0.101])["agreement"] == Share(hits=0, n=2)
+    assert lab.measure(task, None, [before], [before + 0.099])["agreement"] == Share(hits=2, n=2)
+    assert lab.measure(task, None, [before], [before + 0.101])["agreement"] == Share(hits=0, n=2)
 
 
 def test_samples_that_do_not_count_are_in_no_figure_and_their_number_is_told(

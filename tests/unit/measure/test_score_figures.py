@@ -14,10 +14,11 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error
 from deployspec.errors import DataFault
 from deployspec.ir.artifact import Done, Failed
 from deployspec.ir.evidence import MOST_SCORES, Aggregate, EvidenceClass, NotMeasured, Scores
-from deployspec.ir.spec import Input, Metric, Model, Output, Spec, Target, TaskTable
+from deployspec.ir.model import Input, Model, Output
+from deployspec.ir.spec import Metric, Spec, Target, TaskTable
 from deployspec.measure.counting import Counting
+from deployspec.measure.own_metric import SCORES_FILE
 from deployspec.measure.quality import Evaluated
-from deployspec.measure.score import SCORES_FILE
 from deployspec.measure.scores import as_scores, measure_scores, score_figures
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from deployspec.contract import record
 from deployspec.ir import codec
 from deployspec.ir.artifact import Done, Job
 from deployspec.ir.evidence import Check, EvidenceClass, Promise, Stability
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.measure.cases import prepare_cases
 from deployspec.measure.stability import _batch_sizes, measure_stability, watch_artifact, watch_reference
 

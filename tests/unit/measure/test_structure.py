@@ -11,7 +11,7 @@ import pytest
 from deployspec.contract import ContractBroken
 from deployspec.ir.artifact import Done, Job
 from deployspec.ir.evidence import Count, NotMeasured, Operators, Share
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.ir.structure import End, Structure, ranked
 from deployspec.measure.structure import inspect_artifact, measure_structure, structure_of
 

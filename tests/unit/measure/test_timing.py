@@ -20,9 +20,10 @@ from bench_lane import MACHINE, Bench, line, ratio
 from deployspec.contract import record
 from deployspec.ir.artifact import Job
 from deployspec.ir.evidence import Measurement, NotMeasured, Processes
+from deployspec.ir.model import Input, Model
 from deployspec.ir.plan import Runner, Toolchain
-from deployspec.ir.spec import Input, Model
 from deployspec.lanes.program import ProgramFailed
+from deployspec.measure import timing
 from deployspec.measure.energy import WINDOW_S
 from deployspec.measure.samples import SampleStore
 from deployspec.measure.timing import FIGURES, Samples, Timed, measurements, one_timed_run, time_artifact
@@ -276,6 +277,20 @@ def test_samples_of_something_else_are_not_used(tmp_path: Path, timed: Timed, ch
     assert store.newest(dataclasses.replace(timed, **change), MACHINE, 3600, NOW) is None
     assert store.newest(timed, dataclasses.replace(MACHINE, processor="other"), 3600, NOW) is None
     assert store.newest(timed, MACHINE, 3600, NOW) == KEPT
+
+
+@pytest.mark.parametrize(
+    ("constant", "change"),
+    [("WARM_UP_CALLS", {}), ("WARM_UP_S", {}), ("RATIO_S", {"baseline": Path("b")}),
+     ("MOST_BLOCKS", {"baseline": Path("b")}), ("WINDOW_S", {"energy": True})],
+)  # fmt: skip
+def test_samples_of_another_protocol_are_not_used(
+    tmp_path: Path, timed: Timed, monkeypatch: pytest.MonkeyPatch, constant: str, change: dict[str, Any]
+) -> None:
+    store, timed = SampleStore(tmp_path / "samples"), dataclasses.replace(timed, **change)
+    store.keep(timed, MACHINE, KEPT)
+    monkeypatch.setattr(timing, constant, getattr(timing, constant) + 1)
+    assert store.newest(timed, MACHINE, 3600, NOW) is None
 
 
 @pytest.mark.parametrize(

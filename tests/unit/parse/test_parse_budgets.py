@@ -171,12 +171,35 @@ class TestPolicy:
         assert [budget.good.text for budget in loose.budgets if budget.good] == ["< 20 MB"]
         assert [budget.good for budget in tight.budgets] == [None]
 
+    def test_the_tightest_good_band_of_several_holds(self, parse: Callable[..., Spec]) -> None:
+        tight = '[budgets]\nsize = { good = "< 20 MB", limit = "< 100 MB" }\n'
+        loose = '[budgets]\nsize = { good = "< 30 MB", limit = "< 50 MB" }\n'
+        for policies in ({"a": tight, "b": loose}, {"a": loose, "b": tight}):
+            (budget,) = parse(PHONE, **policies).targets[0].budgets
+            assert (budget.limit.text, budget.good and budget.good.text) == ("< 50 MB", "< 20 MB")
+
+    def test_of_a_version_that_is_not_known_is_refused(self, parse: Callable[..., Spec], tmp_path: Path) -> None:
+        (tmp_path / "newer.toml").write_text('deployspec = 2\n[budgets]\nsize = "< 1 MB"\n')
+        with pytest.raises(SpecFaults) as caught:
+            parse('[policy]\nextends = ["newer.toml"]\n' + PHONE)
+        assert [(fault.code, fault.file.name) for fault in caught.value.faults] == [("unknown-version", "newer.toml")]
+
     def test_raises_the_rules_of_proof(self, parse: Callable[..., Spec]) -> None:
         floor = '[evidence]\nconfidence = 0.99\nlatency = "device"\nmin_support = 30\n'
         (phone,) = parse('[budgets]\nsize = "< 20 MB"\n' + PHONE, floor=floor).targets
         assert phone.rules.confidence == Decimal("0.99")
         assert phone.rules.least["latency"] is EvidenceClass.DEVICE
         assert phone.rules.min_support == 30
+
+    def test_bounds_what_figures_mean_where_the_spec_does_not_say(self, parse: Callable[..., Spec]) -> None:
+        sized = '[budgets]\nsize = "< 20 MB"\n' + PHONE
+        bare = parse(sized)
+        strict = parse(
+            sized, loose="[evidence]\ntolerance = 0.5\n", floor='[evidence]\ntolerance = 0.002\nsustained = "5 min"\n'
+        )
+        assert (bare.tolerance, bare.targets[0].sustained_s) == (0.01, 120)
+        assert (strict.tolerance, strict.targets[0].sustained_s) == (0.002, 300)
+        assert parse(sized, floor='[evidence]\ntolerance = 0.5\nsustained = "1 s"\n').tolerance == 0.01
 
     def test_raises_the_noise_of_churn(self, parse: Callable[..., Spec]) -> None:
         floor, own = '[evidence]\nchurn_noise = "3 %"\n', '[budgets]\nsize = "< 20 MB"\n' + PHONE

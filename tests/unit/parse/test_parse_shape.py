@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from deployspec.ir.spec import Constraint, Text
+from deployspec.ir.constraint import Constraint, Text
 from deployspec.parse import shape
 from deployspec.parse.faults import Faults
 

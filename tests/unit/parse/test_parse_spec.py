@@ -13,7 +13,8 @@ import pytest
 from deployspec.diagnostics import Severity
 from deployspec.digests import sha256_bytes, sha256_file
 from deployspec.errors import DigestMismatch, ExitCode, SpecFaults
-from deployspec.ir.spec import Model, PassUse, SourceKind
+from deployspec.ir.model import Model, SourceKind
+from deployspec.ir.spec import PassUse
 from deployspec.parse import check_pin, missing_data, notes, parse_spec
 
 FULL = Path(__file__).parents[2] / "golden" / "full"

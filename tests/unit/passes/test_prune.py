@@ -14,7 +14,7 @@ from deployspec.ir.plan import KERAS_MODEL, TORCH_MODULE, Plan, Step
 from deployspec.parse import parse_spec
 from deployspec.passes.prune import Prune
 from deployspec.plan import make_plan
-from deployspec.preflight import cached_steps
+from deployspec.preflight import foreseen_steps
 from deployspec.report.compose import _sources
 from deployspec.report.remarks import remarks
 from deployspec.sources.identity import origins
@@ -139,7 +139,8 @@ def test_any_share_between_is_none(project: Project, sparsity: str) -> None:
 
 
 def test_a_plan_with_a_hook_can_look_into_the_store(project: Project, tmp_path: Path) -> None:
-    from deployspec.build import Store
+    from deployspec.build import Due, Store
 
     plan = targets(project, a=FINETUNED)
-    assert cached_steps(parse_spec(project.spec), plan, Store(tmp_path / "store")) == frozenset()
+    ahead = foreseen_steps(parse_spec(project.spec), plan, Store(tmp_path / "store"))
+    assert ahead == {step.id: Due(step=step.id) for step in plan.steps}

@@ -10,7 +10,7 @@ import pytest
 
 from deployspec.errors import SourceFault
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
+from deployspec.ir.model import Input, Model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from deployspec.errors import SourceFault
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model, Output
+from deployspec.ir.model import Input, Model, Output
 from deployspec.passes import prune_torch
 from deployspec.sources.torch_module import open_module
 

@@ -29,7 +29,7 @@ from deployspec.ir.evidence import (
     Share,
     Stability,
 )
-from deployspec.ir.report import Contract, Deviation, Digest, is_plain_name
+from deployspec.ir.report import Contract, Deviation, Digest, Import, is_plain_name
 from deployspec.ir.verdict import Result
 from deployspec.report.consistency import contradictions
 from deployspec.units import Dimension
@@ -91,6 +91,10 @@ def with_verdict(**fields: Any) -> Report:
     return replace(report, verdicts=(replace(report.verdicts[0], **fields), *report.verdicts[1:]))
 
 
+SHORT = Digest(name="x", sha256="0")
+IMPORT = Import(
+    file=SHORT, signers=(), target="server", artifact=passing().targets[0].artifact or SHORT, stated=EvidenceClass.HOST
+)
 SIZE = budget("size", "< 20 MB")
 LOOSE = replace(SIZE.limit, limit=Decimal(10) ** 9)
 UPSIDE_DOWN = budget("size", "> 1 B")
@@ -164,9 +168,9 @@ def with_labels(table: Multilabel | None = None, **counts: int) -> Report:
     return replace(passing(), measurements=(measured("server", "quality", table or LABELS), told))
 
 
-def with_errors(square: Decimal) -> Report:
-    """The second error's square is there, the first's is what is asked."""
-    squares = replace(SQUARES, artifact=(square, *SQUARES.artifact[1:]))
+def with_errors(square: Decimal, *more: Decimal, reference: tuple[Decimal, ...] = SQUARES.reference) -> Report:
+    """The first error's square is what is asked; the others are there unless `more` stand for them."""
+    squares = replace(SQUARES, artifact=(square, *(more or SQUARES.artifact[1:])), reference=reference)
     pair = measured("server", "absolute_error", ERRORS), measured("server", "squared_error", squares)
     return replace(passing(), measurements=pair)
 
@@ -207,10 +211,16 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_target(rules=replace(RULES, least={"latency": EvidenceClass.CLAIMED})), "no spec takes 'claimed'"),
         (with_target(rules=replace(RULES, least={"latency": EvidenceClass.EMULATOR})), "no spec takes 'emulator'"),
         (with_target(rules=replace(RULES, least={"static": EvidenceClass.CLAIMED})), "no spec takes 'claimed'"),
+        (with_target(rules=replace(RULES, least={"quality": EvidenceClass.CLAIMED})), "no spec takes 'claimed'"),
         (with_target(budgets=(UPSIDE_DOWN,)), "is not what its text"),
+        (with_target(budgets=(replace(UPSIDE_DOWN, ceiling=False),)), "is not what its text"),
         (with_target(budgets=(replace(SIZE, good=UPSIDE_DOWN.limit),)), "is not what its text"),
         (replace(passing(), left_out=("server",)), "target 'server' is there twice"),
         (with_target(steps=()), "do not say whether it was built"),
+        (
+            replace(with_target(artifact=None, failure="killed"), result=Result.FAILED),
+            "the steps of target 'android' do not say whether it was built",
+        ),
         (with_target(steps=("float", "int8")), "are not all told of"),
         (with_steps(result="failed"), "do not say whether it was built"),
         (with_steps(result="dreamt of"), "are not all told of"),
@@ -229,12 +239,18 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (replace(passing(), spec=Digest(name="digits.toml", sha256="")), "is no SHA-256 digest"),
         (replace(passing(), data=(Digest(name="test", sha256="A" * 64),)), "is no SHA-256 digest"),
         (with_target(artifact=Digest(name="x", sha256="0")), "is no SHA-256 digest"),
+        (replace(passing(), sources=(SHORT,)), "is no SHA-256 digest"),
+        (replace(passing(), policies=(SHORT,)), "is no SHA-256 digest"),
+        (replace(passing(), policies=(replace(SHORT, sha256="0" * 65),)), "is no SHA-256 digest"),
+        (replace(passing(), imports=(IMPORT,)), "is no SHA-256 digest"),
         (replace(passing(), measurements=(replace(STRANGER, target="server", split="test"),)), "impossible"),
         (with_statistic(Count(value=Decimal(-1)), "size"), "impossible"),
         (with_statistic(Processes(values=(Decimal(-1),), calls=100), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal(2),), calls=99), "latency.p95"), "impossible"),
         (with_statistic(Processes(values=(Decimal("1.1"),), calls=50), "latency_reduction"), "impossible"),
         (with_statistic(Processes(values=(Decimal("0.5"),), calls=49), "latency_reduction"), "impossible"),
+        (with_statistic(Processes(values=(Decimal("-1.1"),), calls=100), "sustained_slowdown"), "impossible"),
+        (with_churn(n=101), "is not of the samples that its agreement counts"),
         (with_churn(n=99), "the churn of target 'server' on 'test' is not of the samples that its agreement counts"),
         (with_agreement(hits=697, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=700, n=700), "is not that of its confusion matrices"),
@@ -303,6 +319,8 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_statistic(replace(ERRORS, aggregate=Aggregate.MEDIAN), "absolute_error"), "impossible"),
         (with_statistic(ERRORS, "squared_error"), "impossible"),
         (with_statistic(replace(SQUARES, artifact=(Decimal(-1),) * 3), "squared_error"), "impossible"),
+        (with_errors(SQUARES.artifact[0], reference=(Decimal("3.9"),) * 3), "are not those of its absolute ones"),
+        (with_errors(*(Decimal(9),) * 4, reference=(Decimal(9),) * 4), "are not those of its absolute ones"),
         (with_errors(SQUARES.artifact[0] - Decimal("0.0001")), "are not those of its absolute ones"),
         (with_target(budgets=(replace(own_budget("wer", "< 1"), dimension=Dimension.DROP),)), "is not what its text"),
         (with_target(budgets=(replace(own_budget("wer", "< 1"), dimension=Dimension.RISE),)), "is not what its text"),
@@ -327,6 +345,16 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
 )  # fmt: skip
 def test_a_contradiction_is_named(report: Report, message: str) -> None:
     assert any(message in each for each in contradictions(report)), contradictions(report)
+
+
+def test_a_difference_as_large_as_is_allowed_is_no_contradiction() -> None:
+    assert contradictions(with_contract(tolerance="0.00000472")) == ()
+
+
+def test_a_figure_of_two_arithmetics_is_not_measured_twice() -> None:
+    report = passing()
+    again = tuple(replace(each, runtime="another") for each in report.measurements)
+    assert contradictions(replace(report, measurements=(*report.measurements, *again))) == ()
 
 
 def test_a_drift_that_can_be_is_no_contradiction() -> None:

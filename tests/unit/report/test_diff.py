@@ -12,6 +12,7 @@ import pytest
 from sample_reports import BUDGETS_OF_EACH, WAIVER, budget, failing, judged, passing, quality, unmeasured
 
 from deployspec.ir.evidence import Count, EvidenceClass, Processes
+from deployspec.ir.report import Digest
 from deployspec.report.diff import Change, Kind, Sense, diff_promises, diff_reports
 from deployspec.report.views import changes as views
 
@@ -130,6 +131,12 @@ def test_a_device_that_is_named_no_more_is_a_regression(was: str, now: str, sens
     ]
 
 
+def test_a_rule_that_is_named_no_more_is_a_regression() -> None:
+    named = with_rules(least={"quality": EvidenceClass.HOST, "latency": EvidenceClass.DEVICE})
+    change = only(diff_promises(named, with_rules(least={"quality": EvidenceClass.HOST})), Kind.RULE)
+    assert (change.before, change.after, change.is_regression) == ("device", "host", True)
+
+
 def test_a_default_that_is_written_out_is_no_change() -> None:
     least = {"quality": EvidenceClass.HOST, "latency": EvidenceClass.HOST, "static": EvidenceClass.STATIC}
     assert diff_promises(passing(), with_rules(least=least)) == ()
@@ -162,6 +169,7 @@ def test_a_target_that_is_gone_is_a_regression() -> None:
 def test_a_waiver_that_is_new_or_longer_is_a_regression(was: Any, now: Any, sense: Sense) -> None:
     change = only(diff_promises(unmeasured(was), unmeasured(now)), Kind.WAIVER)
     assert (change.name, change.sense) == ("latency_p95", sense)
+    assert change.is_regression is (sense is Sense.WORSE)
 
 
 def test_a_verdict_that_got_worse_is_a_regression_of_the_release_too() -> None:
@@ -176,6 +184,22 @@ def test_a_verdict_that_got_worse_is_a_regression_of_the_release_too() -> None:
 def test_to_waive_what_failed_is_no_regression_of_its_verdict() -> None:
     change = only(diff_reports(unmeasured(), unmeasured((WAIVER,))), Kind.VERDICT)
     assert (change.before, change.after, change.sense) == ("not measured", "waived (not measured)", Sense.BETTER)
+
+
+def test_a_warning_where_there_was_none_is_a_regression() -> None:
+    change = only(diff_reports(passing(), with_statistic("size", Count(value=Decimal(2_000_000)))), Kind.VERDICT)
+    assert (change.before, change.after, change.is_regression) == ("pass", "warn", True)
+
+
+def test_what_is_not_measured_is_as_unproven_as_what_is_inconclusive() -> None:
+    change = only(diff_reports(with_statistic("latency.p95", times("3.1")), unmeasured()), Kind.VERDICT)
+    assert (change.before, change.after, change.sense) == ("inconclusive", "not measured", Sense.OTHER)
+
+
+def test_what_a_waiver_covers_is_told_when_it_changes() -> None:
+    slow = judged(replace(with_statistic("latency.p95", times(*["900"] * 6)), waivers=(WAIVER,)))
+    change = only(diff_reports(unmeasured((WAIVER,)), slow), Kind.VERDICT)
+    assert (change.before, change.after) == ("waived (not measured)", "waived (fail)")
 
 
 def test_weaker_evidence_is_a_regression_though_every_verdict_holds() -> None:
@@ -210,6 +234,34 @@ def test_a_figure_is_told_with_whether_it_changed_by_more_than_noise(
     assert change.is_worse_figure is (sense is Sense.WORSE and beyond)
 
 
+def test_a_figure_without_an_interval_may_be_noise() -> None:
+    one, other = (with_statistic("latency.p95", times(value)) for value in ("3.1", "3.4"))
+    change = only(diff_reports(one, other), Kind.FIGURE)
+    assert (change.sense, change.beyond_noise, change.is_worse_figure) == (Sense.WORSE, None, False)
+
+
+def test_intervals_that_meet_are_noise() -> None:
+    was, now = ("3.1", "3.1", "3.1", "3.1", "3.1", "3.4"), ("3.4", "3.5", "3.5", "3.5", "3.5", "3.5")
+    one, other = (with_statistic("latency.p95", times(*values)) for values in (was, now))
+    assert only(diff_reports(one, other), Kind.FIGURE).beyond_noise is False
+
+
+def test_figures_in_other_units_are_not_compared() -> None:
+    one, other = (with_budgets(budget("accuracy_drop", limit)) for limit in ("< 2 pp", "< 2 %"))
+    assert not [each for each in diff_reports(one, other) if each.kind is Kind.FIGURE]
+
+
+@pytest.mark.parametrize(("comparator", "sense"), [("<", Sense.WORSE), (">=", Sense.BETTER)])
+def test_a_figure_of_a_specs_own_is_better_where_its_limit_says(comparator: str, sense: Sense) -> None:
+    one, other = (
+        replace(
+            passing(), verdicts=(replace(passing().verdicts[0], budget="wer", comparator=comparator, estimate=each),)
+        )
+        for each in (Decimal("0.1"), Decimal("0.2"))
+    )
+    assert only(diff_reports(one, other), Kind.FIGURE).sense is sense
+
+
 def test_a_census_has_no_noise() -> None:
     change = only(diff_reports(passing(), with_statistic("size", Count(value=Decimal(12_346)))), Kind.FIGURE)
     assert (change.name, change.sense, change.beyond_noise) == ("size", Sense.WORSE, True)
@@ -228,6 +280,15 @@ def test_what_it_was_made_from_is_told_by_digest() -> None:
     other = replace(report, spec=replace(report.spec, sha256="f" * 64))
     change = only(diff_reports(report, other), Kind.INPUT)
     assert (change.name, change.after, change.is_regression) == ("spec digits.toml", "f" * 64, False)
+
+
+@pytest.mark.parametrize(("field", "word"), [("sources", "source"), ("data", "data"), ("policies", "policy")])
+def test_every_input_that_is_new_or_gone_is_told(field: str, word: str) -> None:
+    report, file = passing(), Digest(name="more", sha256="f" * 64)
+    more = replace(report, **{field: (*getattr(report, field), file)})
+    for old, new, told in ((report, more, ("", file.sha256)), (more, report, (file.sha256, ""))):
+        change = only(diff_reports(old, new), Kind.INPUT)
+        assert (change.name, change.before, change.after) == (f"{word} more", *told)
 
 
 def test_every_view_tells_every_change() -> None:

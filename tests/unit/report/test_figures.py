@@ -29,32 +29,32 @@ def verdict(unit: Dimension = Dimension.SHARE, **fields: Any) -> Verdict:
         (Dimension.BYTES, "20000000", "20.0 MB"),
         (Dimension.BYTES, "1500000000", "1.50 GB"),
         (Dimension.BYTES, "0", "0 B"),
-        (Dimension.SHARE, "0.98449", "98.4 %"),
-        (Dimension.SHARE, "1", "100.0 %"),
-        (Dimension.SHARE, "-0.0001", "0.0 %"),
-        (Dimension.DROP, "0.0123", "1.2 pp"),
-        (Dimension.CHANGE, "-0.05", "-5.0 pp"),
+        (Dimension.SHARE, "0.98449", "98.45 %"),
+        (Dimension.SHARE, "1", "100.00 %"),
+        (Dimension.SHARE, "-0.0001", "-0.01 %"),
+        (Dimension.DROP, "0.0123", "1.23 pp"),
+        (Dimension.CHANGE, "-0.05", "-5.00 pp"),
         (Dimension.TIME, "3.1049", "3.10 ms"),
         (Dimension.TIME, "0.04125", "41.2 us"),
         (Dimension.TIME, "0.412", "0.412 ms"),
         (Dimension.TIME, "1234.5", "1,234 ms"),
         (Dimension.ENERGY, "50", "50.0 mJ"),
         (Dimension.COUNT, "1234", "1,234"),
-        (Dimension.NUMBER, "0.27", "0.270"),
+        (Dimension.NUMBER, "0.27", "0.2700"),
         (Dimension.FLAG, "1", "yes"),
         (Dimension.FLAG, "0", "no"),
         (Dimension.TIME, "0", "0 ms"),
     ],
 )
-def test_estimates(unit: Dimension, value: str, text: str) -> None:
+def test_an_estimate_is_told_in_a_unit_that_suits_its_size(unit: Dimension, value: str, text: str) -> None:
     assert figures.estimate(verdict(unit, estimate=value)) == text
 
 
 @pytest.mark.parametrize(
     ("unit", "bounds", "text"),
     [
-        (Dimension.SHARE, {"lower": "0.79999", "upper": "0.90001"}, "79.9 to 90.1 %"),
-        (Dimension.DROP, {"lower": "-0.00301", "upper": "0.007"}, "-0.4 to 0.7 pp"),
+        (Dimension.SHARE, {"lower": "0.79999", "upper": "0.90001"}, "79.99 to 90.01 %"),
+        (Dimension.DROP, {"lower": "-0.00301", "upper": "0.007"}, "-0.31 to 0.70 pp"),
         (Dimension.TIME, {"lower": "3.0871", "upper": "3.1541"}, "3.08 to 3.16 ms"),
         (Dimension.TIME, {"lower": "3.0871"}, "at least 3.08 ms"),
         (Dimension.TIME, {"upper": "3.1541"}, "at most 3.16 ms"),

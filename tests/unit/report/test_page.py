@@ -206,7 +206,7 @@ def test_the_first_screen_says_released_or_not_and_why_for_each_target() -> None
 def test_what_is_found_of_conduct_and_data_is_shown() -> None:
     text = " ".join(" ".join(Page(rendered("behaving")).text).split())
     assert "answers without NaN or infinity 9 1 zeros: NaN" in text
-    assert "leakage of test 0 of 700, 0.0 %" in text
+    assert "leakage of test 0 of 700, 0.00 %" in text
     assert "1 of 2 promises kept" in text
     assert "weights, int8 12.0 kB" in text
     assert "graph, code and names 345 B" in text
@@ -231,7 +231,7 @@ def test_labels_that_stand_beside_each_other_have_recalls_and_no_matrix() -> Non
     read = page(judged(replace(report, targets=targets, measurements=(*others, several))))
     assert "matrix" not in read.all_of("class")
     assert "92 of 100" in read.text
-    assert "98.9 %" in read.text  # of 93 that are called a
+    assert "98.92 %" in read.text  # of 93 that are called a
 
 
 def test_nothing_measured_still_makes_a_page() -> None:

@@ -15,8 +15,12 @@ from deployspec.ir.evidence import Count, EvidenceClass, Measurement, Share
 from deployspec.ir.report import Digest, Import, Report
 from deployspec.report.consistency import contradictions
 from deployspec.report.provenance import pretences
+from deployspec.report.summary import Standing
+from deployspec.report.views import html, markdown, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deployspec.ir.report import TargetReport
 
 FILE = Digest(name="lab.dsse.json", sha256=sha256_bytes(b"the lab's file"))
@@ -131,3 +135,30 @@ def test_a_digest_of_a_file_is_one() -> None:
     report = handed_in()
     bad = replace(report.imports[0], file=Digest(name="lab", sha256="x"))
     assert "'x', of 'lab', is no SHA-256 digest" in contradictions(replace(report, imports=(bad,)))
+
+
+PHONE = Device(name="pixel-8", model="Pixel 8", system="Android 15")
+
+
+@pytest.mark.parametrize("render", [text.render, markdown.render, html.render])
+def test_the_head_tells_a_check_from_a_judgement_and_where_else_was_measured(
+    render: Callable[[Report, Standing], str],
+) -> None:
+    checked = handed_in()
+    phone = replace(checked.imports[0], device=PHONE)
+    host = replace(phone, stated=HOST, device=None)
+    server = without_steps(checked)
+    alone = replace(server, targets=server.targets[:1], measurements=server.measurements[-1:])
+    judgement = judged(replace(alone, steps=(), imports=(phone, phone, host)))
+    said, before, without = (_words(render(each, Standing())) for each in (judgement, checked, passing()))
+    assert "judged on" in said
+    assert "device pixel-8 (pixel 8, android 15), host" in said
+    assert "judged on" not in before
+    assert "measured elsewhere" in before
+    assert "device pixel-8" in before
+    assert "measured elsewhere" not in without
+
+
+def _words(view: str) -> str:
+    """On one line, in small letters and without the backslashes of Markdown."""
+    return " ".join(view.replace("\\", "").lower().split())

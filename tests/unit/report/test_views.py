@@ -61,11 +61,11 @@ def test_views_are_as_recorded(case: str, view: str, pytestconfig: pytest.Config
 @pytest.mark.parametrize("render", [WIDE_TEXT, markdown.render])
 def test_a_failed_recall_shows_class_figure_support_and_interval(render: object) -> None:
     shown = render(failing(), UNSIGNED)  # type: ignore[operator]
-    line = next(line for line in shown.splitlines() if "recall.rare" in line and "3.3 to 28.2 %" in line)
-    assert "12.0 %" in line
+    line = next(line for line in shown.splitlines() if "recall.rare" in line and "3.35 to 28.18 %" in line)
+    assert "12.00 %" in line
     assert "25" in line
     assert "fail" in line
-    assert "16.0 %" in line, "the reference's"
+    assert "16.00 %" in line, "the reference's"
     assert "recall of class 'rare': 3 of 25" in shown
     assert "class 'rare': 22 of 25 missed, called 'common' (22x)" in shown
 
@@ -130,7 +130,7 @@ def test_no_line_is_wider_than_the_terminal(case: str, width: int) -> None:
 def test_every_width_shows_bars_and_the_reference(width: int) -> None:
     shown = text.render(failing(), UNSIGNED, width=width)
     assert "·│─" in shown, "a proven floor"
-    assert "the reference 16.0 %" in shown or "  16.0 %  " in shown
+    assert "the reference 16.00 %" in shown or "  16.00 %  " in shown
 
 
 def test_a_digest_is_whole_where_it_fits() -> None:

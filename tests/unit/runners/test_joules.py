@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from deployspec.runners import joules
-from deployspec.runners.joules import ABSENT, Powercap, Rails, count_energy, open_counter, rails, spent
+from deployspec.runners.joules import ABSENT, Powercap, Rails, count_energy, counted, open_counter, rails, spent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,20 +66,12 @@ def test_rails_of_a_phone_are_told_apart_by_device(tmp_path: Path) -> None:
     assert len(Rails(tmp_path).read()) == 8
 
 
-def with_roots(monkeypatch: pytest.MonkeyPatch, powercap: Path, devices: Path) -> None:
-    monkeypatch.setattr(joules.Powercap.__init__, "__defaults__", (powercap,))
-    monkeypatch.setattr(joules.Rails.__init__, "__defaults__", (devices,))
-
-
-def test_what_counts_is_found_and_what_is_in_the_way_is_said(
-    tmp_path: Path, powercap: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_roots(monkeypatch, tmp_path / "none", tmp_path / "none")
-    assert open_counter() == ABSENT
-    with_roots(monkeypatch, powercap, tmp_path / "none")
-    assert isinstance(open_counter(), Powercap)
+def test_what_counts_is_found_and_what_is_in_the_way_is_said(tmp_path: Path, powercap: Path) -> None:
+    none = tmp_path / "none"
+    assert open_counter(none, none) == ABSENT
+    assert isinstance(open_counter(powercap, none), Powercap)
     (powercap / "intel-rapl:0:2" / "energy_uj").unlink()
-    assert "intel-rapl:0:2/energy_uj cannot be read (No such file" in str(open_counter())
+    assert "intel-rapl:0:2/energy_uj cannot be read (No such file" in str(open_counter(powercap, none))
 
 
 TASK = {"seconds": 0.05, "warmup_calls": 1, "warmup_s": 0, "metered": False}
@@ -90,13 +81,11 @@ def busy(_: str, __: dict[str, Any]) -> Any:
     return lambda arrays: arrays
 
 
-def told(task: dict[str, Any]) -> dict[str, Any]:
-    return count_energy(busy, {"artifact": "m", "options": {}}, task, [np.ones(1)])
+CALLED = (busy, {"artifact": "m", "options": {}}, TASK, [np.ones(1)])
 
 
-def test_rest_and_work_are_counted_apart(powercap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_roots(monkeypatch, powercap, tmp_path / "none")
-    answer = told(TASK)
+def test_rest_and_work_are_counted_apart(powercap: Path) -> None:
+    answer = counted(Powercap(powercap), *CALLED)
     assert answer["calls"] > 0
     for window in (answer["rest"], answer["work"]):
         assert window["spent_uj"] == 0
@@ -104,9 +93,12 @@ def test_rest_and_work_are_counted_apart(powercap: Path, tmp_path: Path, monkeyp
     assert answer["rest"]["ended"] <= answer["work"]["began"]
 
 
-def test_a_machine_that_counts_nothing_says_so_at_once_unless_a_meter_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_roots(monkeypatch, tmp_path, tmp_path)
-    assert told(TASK) == {"missing": ABSENT}
-    assert told(TASK | {"metered": True})["work"]["spent_uj"] is None
+def test_a_machine_that_counts_nothing_says_so_at_once(tmp_path: Path) -> None:
+    assert counted(open_counter(tmp_path, tmp_path), *CALLED) == {"missing": ABSENT}
+
+
+def test_where_a_meter_counts_the_times_are_enough() -> None:
+    load, job, task, arrays = CALLED
+    answer = count_energy(load, job, task | {"metered": True}, arrays)
+    assert answer["calls"] > 0
+    assert answer["work"]["spent_uj"] is None

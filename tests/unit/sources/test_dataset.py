@@ -10,7 +10,7 @@ import pytest
 
 from deployspec.errors import DataFault
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model, Preprocess
+from deployspec.ir.model import Input, Model, Preprocess
 from deployspec.sources import readers
 from deployspec.sources.dataset import prepare, refuse_ahead
 

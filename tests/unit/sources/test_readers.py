@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deployspec.errors import DataFault
+from deployspec.runners.callables import import_file
 from deployspec.sources import readers
 from deployspec.sources.readers import read_ahead, read_batches
 
@@ -229,6 +230,13 @@ def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
         write(tmp_path / folder, "load.py", f"def it():\n    yield {{'image': np.full((1, 4), {i})}}\n")
     assert whole(tmp_path, "one/load.py:it")["image"][0, 0] == 0
     assert whole(tmp_path, "two/load.py:it")["image"][0, 0] == 1
+
+
+def test_a_file_that_also_makes_the_model_does_not_take_its_modules_place(tmp_path: Path) -> None:
+    write(tmp_path, "load.py", "def it():\n    yield {'image': np.zeros((1, 4))}\n")
+    made = import_file(tmp_path / "load.py")
+    whole(tmp_path, "load.py:it")
+    assert sys.modules.pop(made.__name__) is made
 
 
 def test_a_file_may_be_called_like_a_module_of_python(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from deployspec.ir.spec import Data, Input, Model, Spec, TaskTable
-from deployspec.sources.support import Support, split_support
+from deployspec.ir.data import Data, Support
+from deployspec.ir.model import Input, Model
+from deployspec.ir.spec import Spec, TaskTable
+from deployspec.sources.support import split_support
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,18 +28,18 @@ def support(folder: Path, task: TaskTable | None, **arrays: Any) -> Support | No
 
 def test_of_one_label_a_sample_each_class_is_counted(tmp_path: Path) -> None:
     task = TaskTable(kind="classification", labels=("a", "b", "c"))
-    assert support(tmp_path, task, y=np.array([0, 1, 1, 1, 7, -1])) == Support(4, {"a": 1, "b": 3, "c": 0})
+    assert support(tmp_path, task, y=np.array([0, 1, 1, 1, 7, -1])) == Support(n=4, per_class={"a": 1, "b": 3, "c": 0})
 
 
 def test_of_several_labels_each_is_counted_and_the_samples_once(tmp_path: Path) -> None:
     y = np.array([[1, 1], [1, 0], [1, 0], [0, 0], [0, 0], [1, 1]])
     task = TaskTable(kind="multilabel", labels=("a", "b"))
-    assert support(tmp_path, task, y=y) == Support(6, {"a": 4, "b": 2}, several=True)
+    assert support(tmp_path, task, y=y) == Support(n=6, per_class={"a": 4, "b": 2}, several=True)
 
 
 @pytest.mark.parametrize("kind", ["regression", "custom"])
 def test_where_there_are_no_labels_the_samples_are_counted(tmp_path: Path, kind: Any) -> None:
-    assert support(tmp_path, TaskTable(kind=kind), y=np.zeros((6, 3))) == Support(6, {})
+    assert support(tmp_path, TaskTable(kind=kind), y=np.zeros((6, 3))) == Support(n=6, per_class={})
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from deployspec import contract
 from deployspec.errors import SourceFault, StepFailed
 from deployspec.formats.tflite import inspect
 from deployspec.ir.artifact import Job, the_artifact
+from deployspec.ir.model import Input, Model, Output
 from deployspec.ir.plan import EXPORTED_PROGRAM, KERAS_MODEL, SAVED_MODEL, SCRIPT_MODULE, TORCH_MODULE
-from deployspec.ir.spec import Input, Model, Output
 from deployspec.ir.tolerance import EXACT, TOLERANCES
 from deployspec.routes import NoRoute, find_route
 from deployspec.targets.tflite import TFLite

@@ -19,7 +19,7 @@ from deployspec.runners.eager import load_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deployspec.ir.spec import Model
+    from deployspec.ir.model import Model
 
 Make = "Callable[[Model, str], Lowered]"
 

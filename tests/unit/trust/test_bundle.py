@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from sample_reports import DSSE_KEY
+from sample_reports import DSSE_KEY, sealed
 
 from deployspec.trust import bundle, dsse, keys
 
@@ -14,7 +14,7 @@ SECOND = keys.generate(keys.Algorithm.ED25519)
 
 
 def test_each_signer_gets_a_bundle_with_one_signature() -> None:
-    envelope = dsse.read(dsse.sign(PAYLOAD, DSSE_KEY, SECOND))
+    envelope = dsse.read(sealed(PAYLOAD, DSSE_KEY, SECOND))
     found = [json.loads(line) for line in bundle.render(envelope).splitlines()]
     assert len(found) == 2
     for document, key in zip(found, (DSSE_KEY.public, SECOND.public), strict=True):
@@ -27,13 +27,13 @@ def test_each_signer_gets_a_bundle_with_one_signature() -> None:
 
 
 def test_what_is_inside_is_an_envelope_again() -> None:
-    line = bundle.render(dsse.read(dsse.sign(PAYLOAD, DSSE_KEY)))
+    line = bundle.render(dsse.read(sealed(PAYLOAD, DSSE_KEY)))
     inside = dsse.read(json.dumps(json.loads(line)["dsseEnvelope"]).encode())
     assert inside.signers([DSSE_KEY.public]) == (DSSE_KEY.public,)
 
 
 def test_a_token_travels_with_its_signature() -> None:
-    envelope = dsse.read(dsse.sign(PAYLOAD, DSSE_KEY, SECOND)).with_tokens({2: b"a token"})
+    envelope = dsse.read(sealed(PAYLOAD, DSSE_KEY, SECOND)).with_tokens({2: b"a token"})
     one, other = (json.loads(line)["verificationMaterial"] for line in bundle.render(envelope).splitlines())
     assert "timestampVerificationData" not in one
     (stamp,) = other["timestampVerificationData"]["rfc3161Timestamps"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from sample_reports import DSSE_KEY
+from sample_reports import DSSE_KEY, sealed
 
 from deployspec.errors import TrustError
 from deployspec.trust import dsse, keys
@@ -34,7 +34,7 @@ class TestProtocolVector:
     BODY = b"hello world"
     RAW = "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
 
-    def test_pae(self) -> None:
+    def test_type_and_payload_each_stand_behind_their_length(self) -> None:
         assert dsse.pae(self.TYPE, self.BODY) == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
 
     def test_the_published_signature_verifies(self) -> None:
@@ -53,7 +53,7 @@ def test_pae_counts_bytes_not_characters() -> None:
 @pytest.mark.parametrize("algorithm", list(keys.Algorithm))
 def test_a_signed_envelope_comes_back_and_verifies(algorithm: keys.Algorithm) -> None:
     key = keys.generate(algorithm)
-    found = dsse.read(dsse.sign(PAYLOAD, key))
+    found = dsse.read(sealed(PAYLOAD, key))
     assert found.payload == PAYLOAD
     assert found.payload_type == "application/vnd.in-toto+json"
     assert found.keyids == (key.public.keyid,)
@@ -61,13 +61,13 @@ def test_a_signed_envelope_comes_back_and_verifies(algorithm: keys.Algorithm) ->
 
 
 def test_without_a_key_the_envelope_has_no_signatures() -> None:
-    found = dsse.read(dsse.sign(PAYLOAD))
+    found = dsse.read(sealed(PAYLOAD))
     assert found.signatures == ()
     assert found.signers([DSSE_KEY.public]) == ()
 
 
 def test_openssl_verifies_the_signature_over_the_pae(tmp_path: Path) -> None:
-    envelope = dsse.read(dsse.sign(PAYLOAD, DSSE_KEY))
+    envelope = dsse.read(sealed(PAYLOAD, DSSE_KEY))
     (tmp_path / "key.pem").write_bytes(DSSE_KEY.public.pem)
     (tmp_path / "sig").write_bytes(envelope.signatures[0].sig)
 
@@ -91,7 +91,7 @@ def test_a_signature_that_openssl_made_verifies(tmp_path: Path) -> None:
 @pytest.mark.parametrize("algorithm", list(keys.Algorithm))
 def test_every_flipped_byte_of_the_payload_is_refused(algorithm: keys.Algorithm) -> None:
     key = keys.generate(algorithm)
-    envelope = dsse.read(dsse.sign(PAYLOAD, key))
+    envelope = dsse.read(sealed(PAYLOAD, key))
     for place in range(len(PAYLOAD)):
         for bit in (0x01, 0x20, 0x80):
             flipped = bytearray(PAYLOAD)
@@ -100,7 +100,7 @@ def test_every_flipped_byte_of_the_payload_is_refused(algorithm: keys.Algorithm)
 
 
 def test_every_flipped_character_of_the_encoded_payload_is_refused() -> None:
-    data = dsse.sign(PAYLOAD, DSSE_KEY)
+    data = sealed(PAYLOAD, DSSE_KEY)
     text = json.loads(data)["payload"]
     assert text.endswith("=") is False
     for place, char in enumerate(text):
@@ -113,12 +113,12 @@ def test_every_flipped_character_of_the_encoded_payload_is_refused() -> None:
 
 
 def test_another_payload_type_is_not_what_was_signed() -> None:
-    data = edited(dsse.sign(PAYLOAD, DSSE_KEY), payloadType="application/json")
+    data = edited(sealed(PAYLOAD, DSSE_KEY), payloadType="application/json")
     assert dsse.read(data).signers([DSSE_KEY.public]) == ()
 
 
 def test_one_key_twice_is_one_signer() -> None:
-    document = json.loads(dsse.sign(PAYLOAD, DSSE_KEY, DSSE_KEY))
+    document = json.loads(sealed(PAYLOAD, DSSE_KEY, DSSE_KEY))
     document["signatures"][1]["keyid"] = "somebody else"
     found = dsse.read(json.dumps(document).encode())
     assert len(found.signatures) == 2
@@ -126,28 +126,28 @@ def test_one_key_twice_is_one_signer() -> None:
 
 
 def test_a_foreign_key_under_the_right_keyid_is_no_signer() -> None:
-    data = json.loads(dsse.sign(PAYLOAD, keys.generate()))
+    data = json.loads(sealed(PAYLOAD, keys.generate()))
     data["signatures"][0]["keyid"] = DSSE_KEY.public.keyid
     assert dsse.read(json.dumps(data).encode()).signers([DSSE_KEY.public]) == ()
 
 
 def test_several_signers_are_found_among_signatures_of_others() -> None:
     first, second, stranger = keys.generate(), keys.generate(keys.Algorithm.ED25519), keys.generate()
-    envelope = dsse.read(dsse.sign(PAYLOAD, stranger, first)).signed_by(second)
+    envelope = dsse.read(sealed(PAYLOAD, stranger, first)).signed_by(second)
     assert dsse.read(envelope.to_bytes()).signers([first.public, second.public]) == (first.public, second.public)
 
 
 @pytest.mark.parametrize("payload", ["YQ", "YR==", "YQ==\n", "Y Q==", "Y-+/", "", "*", 3, None, ["YQ=="]])
 def test_base64_has_one_form(payload: Any) -> None:
     with pytest.raises(TrustError, match="'payload'"):
-        dsse.read(edited(dsse.sign(PAYLOAD), payload=payload))
+        dsse.read(edited(sealed(PAYLOAD), payload=payload))
 
 
 def test_url_safe_base64_is_read_as_the_protocol_asks() -> None:
     payload = b"\xfb\xff\xfe"
     text = base64.urlsafe_b64encode(payload).decode()
     assert "-" in text
-    assert dsse.read(edited(dsse.sign(b"x"), payload=text)).payload == payload
+    assert dsse.read(edited(sealed(b"x"), payload=text)).payload == payload
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_url_safe_base64_is_read_as_the_protocol_asks() -> None:
 )
 def test_a_malformed_envelope_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(TrustError, match=message):
-        dsse.read(edited(dsse.sign(PAYLOAD), **fields))
+        dsse.read(edited(sealed(PAYLOAD), **fields))
 
 
 def test_a_keyid_may_be_left_out() -> None:
-    document = json.loads(dsse.sign(PAYLOAD, DSSE_KEY))
+    document = json.loads(sealed(PAYLOAD, DSSE_KEY))
     del document["signatures"][0]["keyid"]
     found = dsse.read(json.dumps(document).encode())
     assert found.signers([DSSE_KEY.public]) == (DSSE_KEY.public,)

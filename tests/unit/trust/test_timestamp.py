@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from sample_reports import DSSE_KEY
+from sample_reports import DSSE_KEY, sealed
 
 from deployspec.errors import TrustError, UsageError
 from deployspec.trust import dsse, keys, timestamp
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENVELOPE = dsse.read(dsse.sign(b"{}", DSSE_KEY))
+ENVELOPE = dsse.read(sealed(b"{}", DSSE_KEY))
 """Its signature is the same each time, so that a token over it can be kept."""
 MADE = datetime(2026, 11, 22, 10, 58, 36, tzinfo=UTC)
 LATEST = MADE + timedelta(seconds=1.5)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sample_reports import DSSE_KEY
+from sample_reports import DSSE_KEY, sealed
 
 from deployspec.errors import SpecFaults, TrustError
 from deployspec.parse.render import render
@@ -56,7 +56,7 @@ def read(folder: Path, text: str = TEXT) -> TrustPolicy:
 
 
 def signed(*signing: keys.SigningKey) -> dsse.Envelope:
-    return dsse.read(dsse.sign(PAYLOAD, *signing))
+    return dsse.read(sealed(PAYLOAD, *signing))
 
 
 def names(policy: TrustPolicy, envelope: dsse.Envelope, at: datetime = AT) -> list[str]:

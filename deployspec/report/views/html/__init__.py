@@ -77,6 +77,7 @@ def _environment() -> Environment:
         "EvidenceClass": EvidenceClass,
         "Outcome": Outcome,
         "deviation": in_words,
+        "elsewhere": summary.elsewhere,
         "figures": figures,
         "isolation": summary.isolation,
         "measured": measured,

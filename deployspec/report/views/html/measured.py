@@ -21,8 +21,8 @@ from deployspec.ir.evidence import (
     Share,
     Stability,
 )
-from deployspec.report.figures import counted, scale_of
-from deployspec.units import Dimension
+from deployspec.report.figures import counted
+from deployspec.units import Dimension, shown
 
 if TYPE_CHECKING:
     from deployspec.ir.evidence import Statistic
@@ -42,8 +42,7 @@ def dimension_of(name: str) -> Dimension:
 
 def quantity(name: str, value: Decimal) -> str:
     """A value of the measurement `name` with its unit."""
-    scale = scale_of(dimension_of(name), value)
-    return scale.with_unit(scale.number(value))
+    return shown(value, dimension_of(name))
 
 
 def in_words(name: str, statistic: Statistic) -> str:
@@ -82,4 +81,4 @@ def _of_samples(statistic: Statistic) -> str:
 
 def share(value: Decimal | float) -> str:
     """A fraction of one in percent: `97.5 %`."""
-    return f"{100 * float(value):.1f} %"
+    return shown(Decimal(value), Dimension.SHARE)

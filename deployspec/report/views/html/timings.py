@@ -7,10 +7,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from deployspec.ir.evidence import Processes
-from deployspec.report.figures import Scale as Unit
-from deployspec.report.figures import scale_of
 from deployspec.report.views.html.bars import around
 from deployspec.report.views.html.measured import dimension_of
+from deployspec.units import Scale as Unit
+from deployspec.units import scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

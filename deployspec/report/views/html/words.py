@@ -30,7 +30,7 @@ OUTCOMES: Final = {
 CLASSES: Final = {
     EvidenceClass.DEVICE: "measured on the device that the target names",
     EvidenceClass.EMULATOR: "measured on an emulator of it; counts for quality, never for time, memory or energy",
-    EvidenceClass.HOST: "the vendor's runtime ran the artifact on the machine of the check",
+    EvidenceClass.HOST: "the vendor's runtime ran the artifact on the machine of the check, or of whoever handed it in",
     EvidenceClass.REFERENCE: "an evaluator that is not the vendor's runtime ran the artifact",
     EvidenceClass.STATIC: "read from the artifact's own bytes, or counted over the data",
     EvidenceClass.CLAIMED: "handed in by somebody whom no trusted signature vouches for",

@@ -1,4 +1,4 @@
-"""The flow's own parts: when runners get ready."""
+"""When runners get ready for timing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench_lane import Bench
 
+from deployspec.build.ahead import Ahead
 from deployspec.build.progress import Silent
 from deployspec.ir.artifact import Done, Failed
 from deployspec.ir.plan import Action, Plan, Route, Runner, Step, Toolchain
-from deployspec.pipeline import _Ahead
 
 RUNNERS = [Runner(script=name, toolchain=Toolchain(name="x")) for name in ("one", "two")]
 
@@ -45,7 +45,7 @@ def test_every_runner_gets_ready_once_something_was_evaluated() -> None:
         for i, runner in enumerate(RUNNERS)
     )
     lane = Ready()
-    told = _Ahead(Silent(), lane, Plan(steps=(), routes=routes))  # type: ignore[arg-type]
+    told = Ahead(Silent(), lane, Plan(steps=(), routes=routes))  # type: ignore[arg-type]
     told.finished(step("a0"), Done(step="a0", folder=Path(), sha256="", cached=False, seconds=0))
     told.finished(step("a0@test"), Failed(step="a0@test", reason="it broke"))
     assert lane.prepared == set()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deployspec.ir.artifact import Job
-from deployspec.ir.spec import Input, Model
-from deployspec.measure.score import NoScores, read_scores, score
+from deployspec.ir.model import Input, Model
+from deployspec.measure.own_metric import NoScores, read_scores, score
 
 if TYPE_CHECKING:
     from pathlib import Path

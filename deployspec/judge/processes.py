@@ -1,15 +1,12 @@
 """The median over processes, by order statistics; looks are fixed in advance.
 
-For a continuous figure the r-th smallest of n lies below the median with the chance that a fair coin, thrown n
-times, falls heads at least r times (David and Nagaraja 2003, Order Statistics, section 7.1): nothing is assumed
-about how latencies are distributed. The run is looked at after 6, 12 and 24 processes with alpha/3 each
-(Bonferroni) and ends at the first look that decides; looking until it passes would be no test.
+Nothing is assumed about how latencies are distributed. The run is looked at after 6, 12 and 24 processes with
+alpha/3 each (Bonferroni) and ends at the first look that decides; looking until it passes would be no test.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from math import comb
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +14,7 @@ from deployspec.ir.budget import BUDGETS, EvidenceKind
 from deployspec.ir.verdict import Outcome
 from deployspec.judge.decide import alpha_of, decide, holds, settled
 from deployspec.judge.figure import Figure, Finding, point
+from deployspec.judge.ranks import rank_above
 from deployspec.judge.words import quantity, sentence
 
 if TYPE_CHECKING:
@@ -31,20 +29,34 @@ LOOKS: Final = (6, 12, 24)
 _EITHER_WAY: Final = frozenset({"latency_reduction", "sustained_slowdown", "energy"})
 """Budgets on figures that compare two measurements, either of which contention can have made too large."""
 
+_MEDIAN: Final = 0.5
+"""The share whose quantile is the median."""
+
 _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 
 
 def judge_processes(budget: Budget, statistic: Processes, rules: Rules) -> Finding:
     """The finding at the first look that decides, else at the last look that the processes reach.
 
-    Processes beyond that look are not used. There must be at least one.
+    Processes beyond the last look are not used. Where the last look proves the opposite of the first that decides, the
+    processes were not alike, and nothing is proven. There must be at least one.
     """
     *earlier, last = _looks(len(statistic.values), rules)
+    at_last = _judge_at(last, budget, statistic, rules)
     for look in earlier:
         finding = _judge_at(look, budget, statistic, rules)
         if _is_final(finding, budget):
-            return finding
-    return _judge_at(last, budget, statistic, rules)
+            return _unlike(finding, look, at_last) if _opposite(finding.outcome, at_last.outcome) else finding
+    return at_last
+
+
+def _opposite(one: Outcome, other: Outcome) -> bool:
+    return Outcome.FAIL in (one, other) and not {one, other}.isdisjoint({Outcome.PASS, Outcome.WARN})
+
+
+def _unlike(finding: Finding, look: int, at_last: Finding) -> Finding:
+    told = f"{at_last.reason}; the first {look} alone prove the opposite ({finding.outcome.value})"
+    return Finding(Outcome.INCONCLUSIVE, f"{told}: find out what changed meanwhile, and measure again", at_last.figure)
 
 
 def needs_more(budget: Budget, statistic: Processes, rules: Rules) -> bool:
@@ -52,23 +64,12 @@ def needs_more(budget: Budget, statistic: Processes, rules: Rules) -> bool:
     return len(statistic.values) < LOOKS[-1] and not _is_final(judge_processes(budget, statistic, rules), budget)
 
 
-def rank_above(n: int, alpha: float) -> int | None:
-    """The smallest rank (1-based) of n that lies below the median with a chance of at most alpha; None if none does."""
-    tail, best = 0, None
-    for rank in range(n, 0, -1):
-        tail += comb(n, rank)
-        if tail > alpha * 2**n:
-            break
-        best = rank
-    return best
-
-
 def median_bounds(values: Sequence[Decimal], alpha: float | None) -> Figure:
     """The median of the values with its one-sided bounds, each erring at most alpha (None: the estimate alone)."""
     ordered = sorted(values)
     if alpha is None:
         return point(median(ordered), len(ordered))
-    rank = rank_above(len(ordered), alpha)
+    rank = rank_above(len(ordered), _MEDIAN, alpha)
     lower, upper = (None, None) if rank is None else (ordered[-rank], ordered[rank - 1])
     return Figure(estimate=median(ordered), lower=lower, upper=upper, n=len(ordered))
 

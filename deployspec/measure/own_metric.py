@@ -8,7 +8,7 @@ import numpy as np
 
 from deployspec.errors import StepFailed
 from deployspec.measure.evaluate import OUTPUTS_FOLDER
-from deployspec.runners.callables import a, import_file, told
+from deployspec.runners.callables import import_file, located, with_article
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def score(job: Job) -> dict[str, Any]:
     try:
         scores = getattr(import_file(path), name)(outputs, targets)
     except Exception as error:
-        raise _refused(source, told(error, path)) from error
+        raise _refused(source, located(error, path)) from error
     np.save(job.out / SCORES_FILE, _checked(source, scores, len(outputs)))
     return {"samples": len(outputs)}
 
@@ -54,7 +54,7 @@ def _checked(source: str, scores: Any, samples: int) -> np.ndarray:
     except ValueError:
         raise _refused(source, "it gave rows of different lengths: give one number for each sample") from None
     if found.dtype.kind not in "fiub":
-        raise _refused(source, f"it gave {a(scores)}, not numbers: give an array with one for each sample")
+        raise _refused(source, f"it gave {with_article(scores)}, not numbers: give an array with one for each sample")
     if found.shape != (samples,):
         shape = list(found.shape)
         raise _refused(source, f"it gave scores of shape {shape} for {samples} samples: give one number for each")
