@@ -60,9 +60,7 @@ def read_evidence(files: Sequence[Path], spec: Spec, trust: TrustPolicy | None, 
 
     Raises EvidenceFault for a file that cannot be read, contradicts itself, or does not fit the spec.
     """
-    found = [run for file in files for run in _runs(file, spec, trust, at)]
-    _refuse_repeats(found)
-    return tuple(found)
+    return tuple(_once([run for file in files for run in _runs(file, spec, trust, at)]))
 
 
 def _runs(file: Path, spec: Spec, trust: TrustPolicy | None, at: datetime) -> Iterator[Handed]:
@@ -137,24 +135,48 @@ def _refuse_log(data: bytes, file: Path) -> None:
         raise EvidenceFault(file, [("", f"{what}: `deployspec evidence {file} …` makes evidence of it")])
 
 
-def _refuse_repeats(found: Sequence[Handed]) -> None:
-    """One figure from one place: choosing the better of two would be no test."""
-    seen: dict[tuple[str, str, str, EvidenceClass], Handed] = {}
+def _once(found: Sequence[Handed]) -> Iterator[Handed]:
+    """The runs, with one figure from one place: choosing the better of two would be no test.
+
+    What is in the artifact's bytes, and is told alike, is no choice: it stays where it is told first.
+    """
+    seen: dict[_Key, tuple[Handed, Measurement]] = {}
+    told: set[_Key] = set()
     artifacts: dict[str, Digest] = {}
     for handed in found:
         artifact = artifacts.setdefault(handed.record.target, handed.record.artifact)
         if artifact.sha256 != handed.record.artifact.sha256:
             what = f"target '{handed.record.target}' was measured with another artifact before, {artifact.sha256}"
             raise handed.fault(what, "/artifact/sha256")
-        for each in measurements(handed.run, handed.record.file.sha256, counts=True):
-            other = seen.setdefault(_key(each), handed)
-            if other is not handed:
-                place = f"{other.path}:{other.pointer}"
-                what = f"{each.name} of target '{each.target}' with {each.evidence} evidence is in {place} too"
-                raise handed.fault(f"{what}: hand in one of them, as choosing the better is no test")
+        stated = measurements(handed.run, handed.record.file.sha256, counts=True)
+        first = [seen.setdefault(_key(each), (handed, each)) for each in stated]
+        _refuse_choice(handed, stated, first)
+        static = {each.name for each in stated if each.evidence is EvidenceClass.STATIC}
+        kept = tuple(each for each in handed.figures if each.name not in static or _key(each) not in told)
+        told.update(map(_key, kept))
+        yield replace(handed, figures=kept)
 
 
-def _key(figure: Measurement) -> tuple[str, str, str, EvidenceClass]:
+def _refuse_choice(handed: Handed, stated: Sequence[Measurement], first: Sequence[tuple[Handed, Measurement]]) -> None:
+    """Raises EvidenceFault that names every figure of the run which an earlier run tells too."""
+    repeated: dict[tuple[str, EvidenceClass], list[str]] = {}
+    for each, (other, same) in zip(stated, first, strict=True):
+        alike = each.evidence is EvidenceClass.STATIC and each.statistic == same.statistic
+        if other is not handed and not alike:
+            repeated.setdefault((f"{other.path}:{other.pointer}", each.evidence), []).append(each.name)
+    faults = [
+        f"{', '.join(names)} of target '{handed.record.target}' with {evidence} evidence "
+        f"{'are' if len(names) > 1 else 'is'} in {place} too: hand in one of them, as choosing the better is no test"
+        for (place, evidence), names in repeated.items()
+    ]
+    if faults:
+        raise EvidenceFault(handed.path, [(handed.pointer, each) for each in faults])
+
+
+_Key = tuple[str, str, str, EvidenceClass]
+
+
+def _key(figure: Measurement) -> _Key:
     return figure.target, figure.name, figure.split, figure.evidence
 
 

@@ -53,7 +53,7 @@ KEYS: Final[dict[str, tuple[type, dict[str, str]]]] = {
             "labels": "the classes, in the order of the outputs",
             "positive": "binary: the class that a bare `recall`, `precision` or `f1` speaks of",
             "threshold": "binary: on the positive class's probability; multilabel: on each label's",
-            "tolerance": "values: agreement is a difference of at most this share of the reference's spread",
+            "tolerance": "values: each agrees within this share of its own spread over the split",
         },
     ),
     "[metrics.NAME]": (

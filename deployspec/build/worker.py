@@ -138,8 +138,9 @@ def _die_with_the_program(leash: int) -> None:
 
 
 def _watch(leash: int) -> None:
-    os.read(leash, 1)
-    os.killpg(0, signal.SIGKILL)
+    with suppress(OSError):  # a step that closes whatever is open has let it go
+        os.read(leash, 1)
+        os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import click
 from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
 from deployspec.ir.data import SPLITS
+from deployspec.ir.model import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,6 +79,7 @@ class Samples:
     name: str = "input"
     shape: tuple[int, ...] | None = None
     dtype: str = "float32"
+    task: Task = Task.CLASSIFICATION
     labels: tuple[str, ...] = ()
     named: bool = False
     """Whether y holds the labels themselves, which it must not."""
@@ -153,6 +155,14 @@ def _told(found: dict[str, list[Path]], samples: Samples) -> Iterator[str]:
         yield f"{what}: {taken}" + (f", and not {', '.join(map(str, rest))}" if rest else "")
     if samples.named:
         yield "y holds the labels themselves: store each one's place in [task] labels, counted from 0, instead"
+    if samples.task is not Task.CLASSIFICATION:
+        yield f"the task is taken for {_TAKEN_FOR[samples.task]}"
+
+
+_TAKEN_FOR: Final = {
+    Task.REGRESSION: "a regression, as y is stored as floats",
+    Task.MULTILABEL: "multilabel, as y holds a 0 or a 1 for each of several labels",
+}
 
 
 def _look_into(test: Path) -> Samples:
@@ -168,7 +178,8 @@ def _look_into(test: Path) -> Samples:
         name="input" if stored == "x" else stored,
         shape=x.shape[1:],
         dtype=str(x.dtype),
-        labels=_labels(y) if y is not None and y.ndim == 1 else (),
+        task=Task.CLASSIFICATION if y is None else _task_of(y),
+        labels=() if y is None else _labels(y),
         named=y is not None and y.dtype.kind in "US",
     )
 
@@ -182,10 +193,21 @@ def _arrays(test: Path) -> list[str]:
         return []
 
 
+def _task_of(y: np.ndarray) -> Task:
+    """What y looks like; a single 1 in each row is a class, written out."""
+    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "iubf" and ((y == 0) | (y == 1)).all():
+        return Task.CLASSIFICATION if (y.sum(axis=1) == 1).all() else Task.MULTILABEL
+    return Task.REGRESSION if y.dtype.kind == "f" else Task.CLASSIFICATION
+
+
 def _labels(y: np.ndarray) -> tuple[str, ...]:
     """Labels in sorted order where y holds them, else the numbers up to the largest; none where y is not classes."""
-    if y.dtype.kind in "US":
-        found: Sequence[object] = sorted(set(y.astype("U").tolist()))
+    if _task_of(y) is Task.MULTILABEL:
+        found: Sequence[object] = range(y.shape[1])
+    elif y.ndim > 1:
+        found = ()
+    elif y.dtype.kind in "US":
+        found = sorted(set(y.astype("U").tolist()))
     else:
         found = range(int(y.max(initial=-1)) + 1 if y.dtype.kind in "iu" else 0)
     return tuple(map(str, found)) if len(found) <= MOST_LABELS else ()
@@ -193,7 +215,8 @@ def _labels(y: np.ndarray) -> tuple[str, ...]:
 
 def render(found: Surroundings, source: str, out: Path) -> str:
     """The spec's text; paths are relative to where it will lie."""
-    sections = [_head(out), _model(found, source, out), _input(found), _task(found), _data(found, out), _promise(found)]
+    model = [_model(found, source, out), _input(found), _output(found)]
+    sections = [_head(out), *model, _task(found), _data(found, out), _promise(found)]
     return "\n".join(sections)
 
 
@@ -236,10 +259,15 @@ def _input(found: Surroundings) -> str:
 name  = {_quoted(samples.name)}
 shape = ["batch", {", ".join(map(str, shape))}]{note}
 dtype = "{dtype}"
-{_preprocess(samples, channels_last=channels_last)}
+{_preprocess(samples, channels_last=channels_last)}"""
+
+
+def _output(found: Surroundings) -> str:
+    kind = "values" if found.samples.task is Task.REGRESSION else "logits"
+    return f"""\
 [[model.outputs]]
-name = "logits"
-kind = "logits"  # logits | probabilities | values
+name = "{kind}"
+kind = "{kind}"  # logits | probabilities | values
 """
 
 
@@ -255,13 +283,16 @@ def _preprocess(samples: Samples, *, channels_last: bool) -> str:
 
 def _task(found: Surroundings) -> str:
     samples = found.samples
+    if samples.task is Task.REGRESSION:
+        return '[task]\nkind = "regression"\n'
+    unknown = "" if samples.labels else f"  # EDIT: {' | '.join(Task)}"
     labels = ", ".join(map(_quoted, samples.labels or ("0", "1")))
     note = "  # EDIT: the classes' names, in the order of the outputs"
     if samples.named:
         note = "  # EDIT: in the order of the outputs; y must hold their places, counted from 0"
     return f"""\
 [task]
-kind   = "classification"
+kind   = "{samples.task}"{unknown}
 labels = [{labels}]{note}
 """
 
@@ -281,8 +312,18 @@ def _data(found: Surroundings, out: Path) -> str:
     return "\n".join(["[data]", *lines, ""])
 
 
+_EVERY_RECALL: Final = 'recall        = { "*" = ">= 80 %" }  # every class by itself'
+_PROMISED: Final = {
+    Task.CLASSIFICATION: ('accuracy_drop = "< 2 pp"             # against the model above, in float32', _EVERY_RECALL),
+    Task.MULTILABEL: ('recall_drop   = "< 2 pp"             # against the model above, in float32', _EVERY_RECALL),
+    Task.REGRESSION: ('mae_rise      = "< 5 %"     # against the model above, in float32', 'agreement     = ">= 95 %"'),
+}
+"""Budgets of decisions, by the task."""
+
+
 def _promise(found: Surroundings) -> str:
     judged = "" if "test" in found.splits else "# "
+    promised = "\n".join(f"{judged}{line}" for line in _PROMISED[found.samples.task])
     quantize = "" if "calibration" in found.splits else "# "
     return f"""\
 # What holds on every target. A budget passes when the evidence proves it at this confidence.
@@ -292,8 +333,7 @@ confidence = 0.95
 [budgets]
 size          = "< 20 MB"
 latency_p95   = "< 100 ms"
-{judged}accuracy_drop = "< 2 pp"             # against the model above, in float32
-{judged}recall        = {{ "*" = ">= 80 %" }}  # every class by itself
+{promised}
 
 [targets.server]
 format = "torchscript"

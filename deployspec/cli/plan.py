@@ -73,7 +73,8 @@ def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
     head += f"{_number(len(plan.steps), 'step')}, {held} of them in the store"
     blocks = [head, *_shared(plan, ahead)]
     blocks += ["\n".join(_route(route, plan, ahead)) for route in plan.routes]
-    blocks += ["\n".join(_ahead(targets, found)) for targets, found in _alike(spec, decidable)]
+    first = ", before leaked samples are left out" if plan.hygiene else ""
+    blocks += ["\n".join(_ahead(*each, "" if i else first)) for i, each in enumerate(_alike(spec, decidable))]
     return "\n\n".join(blocks)
 
 
@@ -128,9 +129,9 @@ def _alike(
     return groups
 
 
-def _ahead(targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]]) -> Iterator[str]:
+def _ahead(targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]], note: str) -> Iterator[str]:
     """A table: what each budget would need to pass, and the best that a faultless artifact could prove."""
-    yield f"what the data can decide ({', '.join(targets)})"
+    yield f"what the data can decide ({', '.join(targets)}){note}"
     rows = [("budget", "limit", "samples", "passes with", "best it could prove")]
     for budget, each in found:
         rows.append((each.budget, budget.limit.text, str(each.n), _needed(budget, each), _best(budget, each)))
@@ -147,7 +148,7 @@ def _needed(budget: Budget, each: Decidable) -> str:
     if not each.passable:
         return "! nothing" if each.needed is None else f"! nothing: it needs about {each.needed:,} samples"
     if each.errors is None:
-        return "decided by draws"
+        return "depends on where errors fall"
     if budget.ceiling:
         return f"at most {each.errors} net broken"
     return f"{each.n - each.errors} right or more"

@@ -158,12 +158,20 @@ def read_report(path: Path) -> bytes:
 
     file = report_file(path)
     if path.is_dir() and not file.exists():
-        raise UsageError(f"'{path}' holds no {file.name}")
+        raise UsageError(f"'{path}' holds no {file.name}{_earlier(file)}")
     try:
         with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot read the report '{path}': {error.strerror}") from None
+        raise UsageError(f"cannot read the report '{path}': {error.strerror}{_earlier(file)}") from None
+
+
+def _earlier(file: Path) -> str:
+    """Which reports lie where `file` does not: a check sets earlier ones aside, and may end without its own."""
+    from deployspec.report.files import REPORT_NAME, previous
+
+    kept = previous(file.parent) if file.name == REPORT_NAME and not file.exists() else ()
+    return f"; of earlier checks there is {', '.join(map(str, kept))}" if kept else ""
 
 
 def opened(path: Path) -> tuple[Envelope, Report, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployspec.ir.evidence import Classified
+from deployspec.ir.evidence import Classified, EvidenceClass
 from deployspec.judge.decide import alpha_of
 from deployspec.judge.figure import ratio
 from deployspec.judge.proportions import Proportion
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 def baseline_findings(measurements: Sequence[Measurement], rules: Mapping[str, Rules]) -> tuple[str, ...]:
     """The balance of each split's labels, and each target whose accuracy is not proven to exceed the majority's share.
 
-    `rules` are those of each target. The labels of a split are taken as they are: only the accuracy is uncertain.
+    `rules` are those of each target. The labels of a split are taken as they are: only the accuracy is uncertain. What
+    is only claimed decides nothing, and is no fact of a split.
     """
-    tables = [(each, each.statistic) for each in measurements if not each.variant]
+    counting = (each for each in measurements if each.evidence is not EvidenceClass.CLAIMED)
+    tables = [(each, each.statistic) for each in counting if not each.variant]
     labelled = [(each, table) for each, table in tables if isinstance(table, Classified) and table.n]
     balances = dict.fromkeys(_balance(each.split, table) for each, table in labelled)
     beaten = (text for each, table in labelled for text in _beaten(each, table, rules[each.target]))

@@ -95,12 +95,19 @@ def _judge_at(look: int, budget: Budget, statistic: Processes, rules: Rules) -> 
         reason = sentence(budget, figure, Outcome.INCONCLUSIVE, basis, rules.confidence)
         return Finding(
             Outcome.INCONCLUSIVE,
-            f"{reason}; contended processes could have flipped it, so measure on a quiet machine",
+            f"{reason}; {_contended(statistic, look)} could have flipped it, so measure on a quiet machine",
             figure,
         )
     outcome = decide(figure, budget)
     way_out = f"; {_way_out(budget, values, rules)}" if outcome is Outcome.INCONCLUSIVE else ""
     return Finding(outcome, sentence(budget, figure, outcome, basis, rules.confidence) + way_out, figure)
+
+
+def _contended(statistic: Processes, look: int) -> str:
+    """How many of the first `look` processes were disturbed, by their marks or by what they could have shown."""
+    least = zip(statistic.values[:look], statistic.least, strict=False)
+    count = sum(statistic.contended[:look]) or sum(value != quiet for value, quiet in least)
+    return f"{count} of {look} processes {'was' if count == 1 else 'were'} contended and"
 
 
 def _is_final(finding: Finding, budget: Budget) -> bool:

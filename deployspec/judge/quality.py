@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from deployspec.ir.evidence import Churn, Classified, Joint, Multilabel, NotMeasured, PairedOutcomes, Scores, Share
 from deployspec.ir.verdict import Outcome
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 Judged = Classified | Joint | Multilabel | Scores | Share | Churn
 """The statistics that quality is judged from."""
+
+_CALLED: Final = {
+    "precision": "called '{}'",
+    "precision_drop": "called '{}' by either model",
+    "f1": "that are '{}' or called so",
+}
+"""Which samples count, where these are not all of the split or of the class."""
 
 
 class Sample(Protocol):
@@ -55,15 +62,19 @@ def judge_quality(budget: Budget, statistic: Judged, rules: Rules) -> Finding:
     if scarce:
         reason += f"; {scarce}"
     elif outcome is Outcome.INCONCLUSIVE and alpha is not None:
-        reason += f"; {_way_out(found.needed(budget.limit, alpha), figure)}"
+        reason += f"; {_way_out(budget, statistic, found.needed(budget.limit, alpha), figure)}"
     return Finding(outcome, reason, figure)
 
 
-def _way_out(more: int | None, figure: Figure) -> str:
+def _way_out(budget: Budget, statistic: Judged, more: int | None, figure: Figure) -> str:
     if more is None or figure.n is None:
         return "no number of samples would decide it at this estimate"
-    total = figure.n + more
-    return f"about {more:,} more such samples would decide it at this estimate, as a fresh split with {total:,} of them"
+    total, unit, whole = figure.n + more, "such samples", ""
+    if isinstance(statistic, Classified | Multilabel) and budget.label is not None and budget.metric in _CALLED:
+        unit = f"samples {_CALLED[budget.metric].format(budget.label)}"
+        whole = f", about {-(-total * statistic.n // figure.n):,} in all"
+    decided = "would decide it at this estimate"
+    return f"about {more:,} more {unit} {decided}, as a fresh split with {total:,} of them{whole}"
 
 
 def _scarce(budget: Budget, statistic: Judged, min_support: int) -> str:

@@ -84,14 +84,18 @@ def sample_of(budget: Budget, scores: Scores, seed: int) -> Drawn | Quantile | N
     change = Change()
     if budget.dimension is Dimension.RISE:
         change = Change(-1 if budget.metric.endswith("_drop") else 1, budget.limit.relative)
-    if change.relative and min(scores.reference) <= 0 <= max(scores.reference):
-        return NotMeasured(
-            reason="the reference has scores of 0, or of either sign, so that no share of it means anything: "
-            "write the limit as a bare number"
-        )
+    if change.relative and (why := _no_share(scores)):
+        return NotMeasured(reason=f"{why}, so that no share of it means anything: write the limit as a bare number")
     exact = scores.aggregate.quantile is not None and not change.sign
     apart = () if change.sign else limits(budget)
     return Quantile(scores, apart) if exact else Drawn(scores, change, seed, apart)
+
+
+def _no_share(scores: Scores) -> str:
+    """Why a change cannot be told as a share of the reference's figure; empty where it can."""
+    if min(scores.reference) < 0 < max(scores.reference):
+        return "the reference has scores of either sign"
+    return "" if scores.aggregate.of(_ordered(scores)[1]) else "the reference's figure is 0"
 
 
 @dataclass(frozen=True)
@@ -153,10 +157,10 @@ class Drawn:
     def drawn(self) -> tuple[Floats, Floats]:
         """The figure of `DRAWS` weightings, with the unseen sample at the end that lowers it, and that raises it."""
         of_each = _quantiles if self.scores.aggregate.quantile is not None else _means
-        first, second = (
-            self.change.of(artifact, reference)
-            for artifact, reference in of_each(self.scores, self.seed, paired=bool(self.change.sign))
-        )
+        pairs = of_each(self.scores, self.seed, paired=bool(self.change.sign))
+        if self.change.relative:
+            return _shares(self.change, pairs)
+        first, second = (self.change.of(artifact, reference) for artifact, reference in pairs)
         return np.minimum(first, second), np.maximum(first, second)
 
 
@@ -261,6 +265,17 @@ def _unseen(scores: Scores, *, paired: bool) -> tuple[tuple[float, float], tuple
         return (usual - reach, usual), (usual + reach, usual)
     beyond = low - reach if low else 0.0, high + reach if high else 0.0
     return (beyond[0], beyond[0]), (beyond[1], beyond[1])
+
+
+def _shares(change: Change, pairs: tuple[Pair, Pair]) -> tuple[Floats, Floats]:
+    """Relative changes: of a reference of 0 any is possible, and one without end leaves a change of the whole of it."""
+    lowered, raised = [], []
+    for artifact, reference in pairs:
+        whole, none = np.isinf(reference), reference == 0
+        figure = change.of(np.where(whole, 0.0, artifact), np.where(whole | none, 1.0, reference))
+        lowered.append(np.where(none, -np.inf, figure))
+        raised.append(np.where(none, np.inf, figure))
+    return np.minimum(*lowered), np.maximum(*raised)
 
 
 @lru_cache(maxsize=16)

@@ -75,7 +75,7 @@ def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement],
     if not measured:
         return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: nothing measured it"), None)
     found = [_accepted(_find(budget, kind, each, rules), kind, each.evidence, rules) for each in measured]
-    decided = _agreed(found, measured)
+    decided = _agreed(subject(budget), found, measured)
     beside = [text for (each, *_) in weaker if (text := _beside(each, budget, _find(budget, kind, each, rules)))]
     return _verdict(target, budget, replace(decided, reason="; ".join([decided.reason, *beside])), measured[0].evidence)
 
@@ -86,7 +86,7 @@ def _beside(measured: Measurement, budget: Budget, finding: Finding) -> str:
     return f"{measured.evidence} evidence says {quantity(figure.estimate, budget)}" if figure else ""
 
 
-def _agreed(found: Sequence[Finding], measured: Sequence[Measurement]) -> Finding:
+def _agreed(name: str, found: Sequence[Finding], measured: Sequence[Measurement]) -> Finding:
     """The first finding, if every way of counting, in every arithmetic that the artifact was run in, agrees with it."""
     first = found[0]
     if all(each.outcome is first.outcome for each in found):
@@ -97,8 +97,14 @@ def _agreed(found: Sequence[Finding], measured: Sequence[Measurement]) -> Findin
         told = ", ".join(f"{run.runtime}: {each.outcome}" for each, run in plain)
         return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"precision-sensitive, needs a device ({told})")
     flips = {run.variant: each for each, run in runs if each.outcome is not first.outcome}
-    told = "; ".join(f"{variant}: {each.outcome}, as {each.reason}" for variant, each in flips.items())
-    return replace(first, outcome=Outcome.INCONCLUSIVE, reason=f"{first.reason}: {first.outcome}, but {told}")
+    told = ", ".join(f"{variant} {_outcome(name, each)}" for variant, each in flips.items())
+    some = " and ".join(variant.removeprefix("without ") for variant in flips)
+    reason = f"{name}: with {some} {_outcome(name, first)}, {told}: take the {some} out of the split"
+    return replace(first, outcome=Outcome.INCONCLUSIVE, reason=reason)
+
+
+def _outcome(name: str, finding: Finding) -> str:
+    return f"{finding.outcome} ({finding.reason.removeprefix(f'{name}: ')})"
 
 
 def _find(budget: Budget, kind: BudgetKind, measured: Measurement, rules: Rules) -> Finding:

@@ -6,11 +6,12 @@ limits spelled out class by class.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.diagnostics import KeyPath, nearest
-from deployspec.ir.budget import BUDGETS, Budget, BudgetKind, Keys, own_kind
+from deployspec.ir.budget import BUDGETS, CHANGES, Budget, BudgetKind, Keys, own_kind
 from deployspec.ir.model import Task
 from deployspec.parse.shape import describe
 from deployspec.units import UNITS, Bound, Dimension, QuantityError, parse_bound
@@ -26,6 +27,9 @@ EVERY_OTHER: Final = "*"
 
 FIELD: Final = "field"
 """The table of budgets that are judged on the field split."""
+
+_DOTTED: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+"""A key that TOML reads as tables inside tables, unless quotes make it one."""
 
 BAND: Final = frozenset({"good", "limit"})
 
@@ -68,12 +72,23 @@ def read_limits(
         if name == FIELD and not on_field and isinstance(raw, dict):
             found += read_limits(raw, here, kinds, faults, on_field=True)
         elif name not in kinds:
-            faults.add("unknown-budget", f"unknown budget '{name}'", here, help=nearest(name, kinds))
+            faults.add("unknown-budget", f"unknown budget '{name}'", here, help=_meant(name, kinds))
         elif on_field and not kinds[name].needs_split:
             faults.add("not-on-field", f"'{name}' does not depend on a data split", here, help="leave out 'field.'")
         else:
             found += _read_entry(kinds[name], raw, here, faults, on_field=on_field)
     return tuple(found)
+
+
+def _meant(name: str, kinds: Mapping[str, BudgetKind]) -> str:
+    """What a budget that has no such name may be: a dotted key in quotes, a slip, or on a metric without its table."""
+    if name.partition(".")[0] in (FIELD, *kinds) and _DOTTED.fullmatch(name):
+        return f"write it without quotes: {name} = …"
+    metric, _, change = name.rpartition("_")
+    stem = metric if metric and change in CHANGES else name
+    if nearest(stem, kinds) or not (stem.isidentifier() and stem.islower()):
+        return nearest(name, kinds)
+    return f"a metric of the spec's own needs a table: [metrics.{stem}]"
 
 
 def _read_entry(kind: BudgetKind, raw: Any, path: KeyPath, faults: Faults, *, on_field: bool) -> Iterable[Limit]:

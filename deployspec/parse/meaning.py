@@ -244,8 +244,8 @@ def _unfed(limit: budgets.Limit, data: Data) -> str:
     split = "field" if limit.on_field else "test"
     if limit.kind.needs_split and split not in given:
         return f"{split} = …"
-    if limit.kind.name == "drift_psi" and not {"test", "field"} <= given.keys():
-        return "test = … and field = …"
+    if limit.kind.name == "drift_psi":
+        return " and ".join(f"{each} = …" for each in ("test", "field") if each not in given)
     if limit.kind.name in ("leakage", "near_duplicates") and given.keys().isdisjoint(UNJUDGED_SPLITS):
         return "train, calibration or tuning"
     return ""

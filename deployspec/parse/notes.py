@@ -23,7 +23,7 @@ def missing_data(spec: Spec) -> tuple[Diagnostic, ...]:
 
 def notes(spec: Spec) -> tuple[Diagnostic, ...]:
     """What `validate` says and does not fail for: data may live elsewhere, and devices may be reached from there."""
-    return (*_missing(spec, Severity.NOTE), *_no_weights(spec), *_not_measured(spec))
+    return (*_missing(spec, Severity.NOTE), *_no_weights(spec), *_no_batch(spec), *_not_measured(spec))
 
 
 def _note(spec: Spec, code: str, message: str, path: KeyPath, help: str, at: At = At.VALUE) -> Diagnostic:
@@ -51,6 +51,15 @@ def _no_weights(spec: Spec) -> Iterator[Diagnostic]:
         message = "no weights are named, so the callable must hold its own"
         help = "name `weights` so that the report can pin them"
         yield _note(spec, "no-weights", message, ("model", "source"), help)
+
+
+def _no_batch(spec: Spec) -> Iterator[Diagnostic]:
+    """A shape of one number above 1 declares samples without dimensions, in batches of that many only."""
+    for i, each in enumerate(spec.model.inputs):
+        if len(each.shape) == 1 and isinstance(each.shape[0], int) and each.shape[0] > 1:
+            message = f"each sample of input '{each.name}' is a single number: the first entry is the batch"
+            help = f'for {each.shape[0]} numbers a sample, write shape = ["batch", {each.shape[0]}]'
+            yield _note(spec, "no-batch", message, ("model", "inputs", i, "shape"), help)
 
 
 def _not_measured(spec: Spec) -> Iterator[Diagnostic]:

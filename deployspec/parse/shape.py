@@ -32,6 +32,9 @@ class _Absent:
 
 _ABSENT: Final = _Absent()
 
+_MEANT: Final = {"float64": "float32"}
+"""Where the closest spelling is not the closest meaning."""
+
 _WORDS: Final[dict[type, str]] = {
     str: "text",
     bool: "true or false",
@@ -152,7 +155,9 @@ def _read_choice(choices: tuple[str, ...], raw: Any, path: KeyPath, faults: Faul
         return raw
     if not isinstance(raw, str):
         return _wrong_type(Literal[choices], raw, path, faults)
-    faults.at_value("illegal-value", f"'{raw}' is not one of {_list(choices)}", path, nearest(raw, choices))
+    faults.at_value(
+        "illegal-value", f"'{raw}' is not one of {_list(choices)}", path, nearest(_MEANT.get(raw, raw), choices)
+    )
     return _ABSENT
 
 

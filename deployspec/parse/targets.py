@@ -179,12 +179,18 @@ def check_passes(asked: Asked, data: Data, faults: Faults) -> None:
     for i, wanted in enumerate(asked.wanted):
         if wanted not in taken:
             message = f"the format '{asked.format}' does not take {asked.called(i)}{_because(asked, wanted)}"
-            help = nearest(wanted, taken) or f"it takes {', '.join(sorted(taken)) or 'none'}"
+            alike = [each for each in taken if _digits(each) == _digits(wanted)]
+            help = nearest(wanted, alike) or f"it takes {', '.join(sorted(taken)) or 'none'}"
             faults.at_value("scheme-not-taken", message, asked.place(i), help)
         elif missing := [split for split in taken[wanted].needs if split not in data.splits()]:
             message = f"'{wanted}' needs a {' and a '.join(missing)} split"
             faults.at_value(f"no-{missing[0]}", message, asked.place(i), f"add {missing[0]} = … to [data]")
     _check_once(asked, faults)
+
+
+def _digits(name: str) -> list[str]:
+    """The bits in a scheme's name: another number of them is another scheme, not a slip."""
+    return re.findall(r"\d+", name)
 
 
 def _check_once(asked: Asked, faults: Faults) -> None:

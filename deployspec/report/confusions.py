@@ -27,7 +27,8 @@ Mistake = tuple[int, str, str]
 def confusions(report: Report, target: TargetReport) -> tuple[str, ...]:
     """A line for each class, and one for all, whose budgets do not hold:
 
-    `class '3': 4 of 45 missed, called '8' (3x), '5' (1x)`. Told once, whichever budgets ask for it.
+    `class '3': 4 of 45 missed, called '8' (3x), '5' (1x)`. Told once, whichever budgets ask for it; the name of
+    a split that is not the test split stands ahead.
     """
     verdicts = {each.budget: each for each in report.verdicts if each.target == target.name}
     lines: dict[str, None] = {}
@@ -35,7 +36,8 @@ def confusions(report: Report, target: TargetReport) -> tuple[str, ...]:
         verdict = verdicts.get(budget.name)
         table = _table(report, budget.split, verdict) if verdict and _is_refused(verdict) else None
         if table is not None:
-            lines |= dict.fromkeys(_lines(table, budget.metric, budget.label))
+            of = "" if budget.split == "test" else f"{budget.split}: "
+            lines |= dict.fromkeys(f"{of}{line}" for line in _lines(table, budget.metric, budget.label))
     return tuple(lines)
 
 

@@ -5,23 +5,47 @@ from __future__ import annotations
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING
 
+from deployspec.ir.evidence import Count
 from deployspec.units import Scale
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
     from deployspec.ir.report import Contract, Report, TargetReport
 
 
 def deviation(report: Report, target: TargetReport) -> str:
-    """Of a target's steps that held an artifact, the one that found the largest difference; empty without such."""
+    """Of a target's steps that held an artifact, the one that found the largest difference; empty without such.
+
+    The differences from the reference over whole splits stand beside it, where they were measured.
+    """
     told = [step.contract for step in report.steps if step.id in target.steps and step.contract]
     found = {each.difference: each for each in told if each.difference is not None}
-    return in_words(found[max(found)]) if found else ""
+    if not found:
+        return ""
+    splits = ", ".join(_on_splits(report, target))
+    return in_words(found[max(found)]) + (f"; from the reference's by at most {splits}" if splits else "")
 
 
 def in_words(contract: Contract) -> str:
-    """`answers differ from those of its source by at most 0.0213 of their spread, 0.1 allowed`, or the latter alone."""
+    """How far the answers to the contract's probe, a few samples, lie from those of the source, or only may."""
     allowed, found = contract.tolerance, contract.difference
     if found is None:
         return f"answers held to those of its source, {allowed:f} of their spread allowed"
-    most = Scale("").number(found, ROUND_CEILING)
-    return f"answers differ from those of its source by at most {most} of their spread, {allowed:f} allowed"
+    return (
+        f"on the probe's samples answers differ from those of its source by at most {_most(found)} of their spread, "
+        f"{allowed:f} allowed"
+    )
+
+
+def _on_splits(report: Report, target: TargetReport) -> Iterator[str]:
+    """`0.0506 on the test split`, of each split that the check itself ran the artifact on."""
+    for each in report.measurements:
+        of_target = (each.target, each.name, each.source, each.variant) == (target.name, "difference", "", "")
+        if of_target and isinstance(each.statistic, Count):
+            yield f"{_most(each.statistic.value)} on the {each.split} split"
+
+
+def _most(difference: Decimal) -> str:
+    return Scale("").number(difference, ROUND_CEILING)

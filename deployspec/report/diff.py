@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from deployspec.ir.budget import BUDGETS
+from deployspec.ir.budget import BUDGETS, EvidenceKind
+from deployspec.ir.evidence import Processes
 from deployspec.ir.verdict import Outcome
 from deployspec.report import figures
+from deployspec.report.decisive import decisive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from deployspec.ir.budget import Budget
+    from deployspec.ir.budget import Budget, BudgetKind
     from deployspec.ir.report import Digest, Report
     from deployspec.ir.rules import Rules
     from deployspec.ir.verdict import Verdict, Waiver
@@ -52,8 +54,8 @@ class Change:
     """One change. `target` is empty for what concerns all; `before` or `after` for what was not there.
 
     `beyond_noise` is told of figures: True where the intervals at the stated confidence lie apart (a census has no
-    noise), False where they meet, None where there is no interval to tell by. Figures of different evidence cannot be
-    compared: their sense is OTHER, and `beyond_noise` None.
+    noise), False where they meet, None where there is no interval to tell by, or where the machine disturbed processes
+    of either side. Figures of different evidence cannot be compared: their sense is OTHER, and `beyond_noise` None.
     """
 
     kind: Kind
@@ -237,7 +239,8 @@ def _findings(old: Report, new: Report) -> Iterator[Change]:
     for now in new.verdicts:
         was = before.get((now.target, now.budget))
         if was is not None:
-            for change in (_verdict(was, now), _evidence(was, now), _figure(was, now)):
+            quiet = not (_is_disturbed(old, was) or _is_disturbed(new, now))
+            for change in (_verdict(was, now), _evidence(was, now), _figure(was, now, quiet=quiet)):
                 yield from [change] if change is not None else []
 
 
@@ -260,17 +263,30 @@ def _evidence(was: Verdict, now: Verdict) -> Change | None:
     )  # fmt: skip
 
 
-def _figure(was: Verdict, now: Verdict) -> Change | None:
+def _is_disturbed(report: Report, verdict: Verdict) -> bool:
+    """Whether contention may have changed the figure: memory does not depend on who else computes."""
+    row = _row(verdict)
+    if row is None or row.kind is EvidenceKind.MEMORY:
+        return False
+    judged = (each.statistic for each in decisive(report.measurements, verdict) if each.name == row.measured_from)
+    return any(isinstance(each, Processes) and any(each.contended[: verdict.n]) for each in judged)
+
+
+def _row(verdict: Verdict) -> BudgetKind | None:
+    return BUDGETS.get(verdict.budget.removeprefix("field.").partition(".")[0])
+
+
+def _figure(was: Verdict, now: Verdict, *, quiet: bool) -> Change | None:
     if was.estimate is None or now.estimate is None or was.unit != now.unit or was.estimate == now.estimate:
         return None
     grew = now.estimate - was.estimate
-    row = BUDGETS.get(now.budget.removeprefix("field.").partition(".")[0])
+    row = _row(now)
     wants_less = row.ceiling if row else now.comparator.startswith("<")
     alike = was.evidence is now.evidence
     return Change(
         kind=Kind.FIGURE, sense=_sense(grew if wants_less else -grew) if alike else Sense.OTHER,
         name=now.budget, target=now.target, before=_told(was), after=_told(now),
-        beyond_noise=_beyond_noise(was, now) if alike else None,
+        beyond_noise=_beyond_noise(was, now) if alike and quiet else None,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +71,11 @@ def _previous(out: Path) -> Iterator[Path]:
     stem, _, suffix = PREVIOUS_NAME.partition(".dsse")
     yield out / PREVIOUS_NAME
     yield from (out / f"{stem}.{number}.dsse{suffix}" for number in count(2))
+
+
+def previous(out: Path) -> tuple[Path, ...]:
+    """The earlier reports that were set aside in `out`."""
+    return tuple(takewhile(Path.exists, _previous(out)))
 
 
 def _is_signed(report: Path) -> bool:

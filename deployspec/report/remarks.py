@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from deployspec import registry
 from deployspec.ir.artifact import Done
-from deployspec.ir.budget import EvidenceKind
+from deployspec.ir.budget import BUDGETS, EvidenceKind
 from deployspec.ir.data import UNJUDGED_SPLITS
 from deployspec.ir.evidence import Count, Processes
 from deployspec.report.chosen import chosen
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan
     from deployspec.ir.spec import Spec
+
+_TIMED: Final = {
+    row.measured_from: row.name for row in BUDGETS.values() if row.kind in (EvidenceKind.LATENCY, EvidenceKind.ENERGY)
+}
+"""The budget on each figure that contention can change."""
 
 
 def remarks(
@@ -93,13 +99,20 @@ def _uses(measurements: Sequence[Measurement]) -> Iterator[str]:
 
 def _timings(measurements: Sequence[Measurement]) -> Iterator[str]:
     for each in measurements:
-        if each.name != "latency.p50":  # one figure stands for all that the same processes gave
-            continue
-        if each.note:
+        if each.name == "latency.p50" and each.note:  # one figure stands for all that the same processes gave
             yield f"{each.target}: latency {each.note}"
-        if isinstance(each.statistic, Processes) and any(each.statistic.contended):
-            disturbed, n = sum(each.statistic.contended), len(each.statistic.contended)
-            yield f"{each.target}: the machine disturbed {disturbed} of {n} timed processes"
+    yield from _disturbed(measurements)
+
+
+def _disturbed(measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Of each target the figure that contention marks most: what disturbs a tail may leave the median alone."""
+    worst: dict[str, tuple[float, str]] = {}
+    for each in measurements:
+        if each.name in _TIMED and isinstance(each.statistic, Processes) and any(each.statistic.contended):
+            marked, n = sum(each.statistic.contended), len(each.statistic.contended)
+            told = (marked / n, f"the machine disturbed {marked} of {n} processes timed for {_TIMED[each.name]}")
+            worst[each.target] = max(worst.get(each.target, told), told, key=itemgetter(0))
+    yield from (f"{target}: {told}" for target, (_, told) in worst.items())
 
 
 def _formats(spec: Spec) -> Iterator[str]:

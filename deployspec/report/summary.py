@@ -109,6 +109,12 @@ def reasons(target: TargetReport, verdicts: Sequence[Verdict]) -> list[Reason]:
     return [_reason(why, group) for (_, why), group in alike.items()]
 
 
+def weightiest_first(report: Report, told: Sequence[Reason]) -> list[Reason]:
+    """Reasons in the headline's order, what does not keep the report from being released last."""
+    order = [*_refusing(report), *Outcome]
+    return sorted(told, key=lambda each: order.index(each.outcome))
+
+
 def _reason(why: str, group: Sequence[Verdict]) -> Reason:
     first = group[0]
     more = f" and {len(group) - _LISTED} more" if len(group) > _LISTED else ""

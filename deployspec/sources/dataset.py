@@ -6,6 +6,7 @@ The output folder holds one `<i>.npy` per input (n, …) in the declared dtype, 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +122,7 @@ class _Checker:
 
     def _numbers(self, declared: Input, stored: np.ndarray) -> None:
         if stored.dtype.kind not in "fiub":
-            raise DataFault(f"data.{self._split}: input '{declared.name}' holds {stored.dtype}, which are no numbers")
+            raise DataFault(f"data.{self._split}: input '{declared.name}' holds {_no_numbers(stored)}")
         if stored.dtype.kind == "f":
             for word, bad in (("NaN", np.isnan(stored)), ("an infinity", np.isinf(stored))):
                 self._refuse(_rows_with(bad), f"{word} in input '{declared.name}'")
@@ -136,11 +137,13 @@ class _Checker:
 
     def _shape(self, declared: Input, values: np.ndarray) -> None:
         want, have = declared.shape[1:], values.shape[1:]
-        fits = len(want) == len(have) and all(isinstance(w, str) or w == h for w, h in zip(want, have, strict=True))
-        if not fits:
+        if not _fits(want, have):
+            written = json.dumps(["batch", *declared.shape])
             raise DataFault(
                 f"data.{self._split}: samples of input '{declared.name}' have shape {list(have)}, "
-                f"the spec declares {list(want)}" + (" after preprocess" if declared.preprocess else "")
+                f"the spec declares {list(want)}"
+                + (" after preprocess" if declared.preprocess else "")
+                + (f"; the first entry is the batch: shape = {written}" if _fits(declared.shape, have) else "")
             )
 
     def _cast(self, declared: Input, values: np.ndarray) -> np.ndarray:
@@ -156,12 +159,15 @@ class _Checker:
                 return self._class_labels(stored)
             case Task.MULTILABEL:
                 if stored.ndim != 2 or stored.shape[1] != self._classes or stored.dtype.kind not in "iub":
-                    raise DataFault(f"data.{self._split}: y must be (n, {self._classes}) of 0 and 1")
+                    raise DataFault(
+                        f"data.{self._split}: y must be (n, {self._classes}) of 0 and 1, it is {stored.dtype}"
+                        f"{list(stored.shape)}" + (': save y.astype("int64")' if stored.dtype.kind == "f" else "")
+                    )
                 self._refuse(_rows_with(~np.isin(stored, (0, 1))), "y is neither 0 nor 1")
                 return stored.astype(np.int64)
             case _:
                 if stored.dtype.kind not in "fiub":
-                    raise DataFault(f"data.{self._split}: y holds {stored.dtype}, which are no numbers")
+                    raise DataFault(f"data.{self._split}: y holds {_no_numbers(stored)}")
                 values = stored.astype(np.float64)
                 self._refuse(_rows_with(~np.isfinite(values)), "y is NaN or infinite")
                 return values if self._task is Task.REGRESSION or stored.dtype.kind == "f" else stored
@@ -190,14 +196,27 @@ class _Checker:
 
 
 def _as_indices(stored: np.ndarray) -> str:
-    """How labels stored in another way become indices."""
+    """How labels stored in another way become indices, or which task they may be of."""
+    floats = stored.dtype.kind == "f"
     if stored.ndim == 2 and stored.shape[1] > 1:
-        return "save the column of each row's class, y.argmax(1)"
+        other = "a regression or multilabel" if floats else "multilabel"
+        return f"save the column of each row's class, y.argmax(1), or is the task {other}?"
+    other = ", or is the task a regression?" if floats else ""
     if stored.ndim > 1:
-        return "save them flat, y.reshape(-1)"
-    if stored.dtype.kind == "f":
-        return 'save y.astype("int64")'
+        return f"save them flat, y.reshape(-1){other}"
+    if floats:
+        return f'save y.astype("int64"){other}'
     return "save each label's place in [task] labels, counted from 0"
+
+
+def _no_numbers(stored: np.ndarray) -> str:
+    texts = "; save each text as numbers, such as the indices of its words or characters"
+    return f"{stored.dtype}, which are no numbers" + (texts if stored.dtype.kind in "US" else "")
+
+
+def _fits(shape: tuple[int | str, ...], found: tuple[int, ...]) -> bool:
+    """Whether an array of shape `found` is one that `shape` declares."""
+    return len(shape) == len(found) and all(isinstance(w, str) or w == h for w, h in zip(shape, found, strict=True))
 
 
 def _rows_with(flags: np.ndarray) -> np.ndarray:

@@ -181,7 +181,8 @@ class _Reader:
             if least < 1:
                 self._fault(path, "illegal-value", "this must be at least 1")
             elif not self.faults and holders < least:
-                self._fault(path, "unreachable", f"only {holders} of the keys may speak as {names}, not {least}")
+                message = f"only {holders} of the keys may speak as {names}, not {least}"
+                self._fault(path, "unreachable", message, _within_reach(keys, path[-1], names))
 
     def _typed(self, table: dict[str, Any], path: KeyPath, legal: Mapping[str, type]) -> dict[str, Any]:
         """The entries that are known and of their type; the others are noted."""
@@ -199,6 +200,14 @@ class _Reader:
 
     def _fault(self, path: KeyPath, code: str, message: str, help: str = "", at: At = At.VALUE) -> None:
         self.faults.append(Diagnostic(code=code, message=message, file=self.file, path=path, at=at, help=help))
+
+
+def _within_reach(keys: tuple[TrustedKey, ...], demand: str | int, names: str) -> str:
+    """What to do about a demand that too few of the keys can meet."""
+    help = f"add a key with the role {names}"
+    if any(each.roles & REPORT_ROLES for each in keys):
+        return help
+    return f"leave '{demand}' out where only evidence is vouched for, as by these keys of laboratories, or {help}"
 
 
 def _is(value: Any, kind: type) -> bool:

@@ -96,7 +96,7 @@ def test_likeness_drift_and_use_of_the_data_are_judged(tmp_path: Path) -> None:
         "split_uses": "pass",
     }
     assert found["near_duplicates"].reason == "near duplicates: 10 of 60, the ceiling is 1 %"
-    assert "pass, but without near-duplicates: inconclusive, as agreement: 50 of 50" in found["agreement"].reason
+    assert ", without near-duplicates inconclusive (50 of 50" in found["agreement"].reason
     assert "in 'x[1]', where 60 and 300 samples have an index of" in found["drift_psi"].reason
     told = " ".join(ran.out.split())
     assert "10 of 60 samples have a near-duplicate in train, the closest first: test:" in told

@@ -28,6 +28,9 @@ SUSPECT: Final = 0.01
 
 _FINE: Final = 50
 _COARSE: Final = 10
+_PASSED: Final = 0.95
+"""By so much of a value a bin may pass the edge of a decile: of n values ceil(n k / 10) lie below the k-th."""
+
 _ROUNDING: Final = 1e-24
 """What of an index, or of its variance, is no more than the rounding of its arithmetic."""
 
@@ -75,7 +78,8 @@ def _taken(job: Job, split: str, place: int) -> np.ndarray:
 
 def _counted(values: np.ndarray) -> Counts:
     """(samples, values) to counts, in bins that are fine quantiles of all of them; equal quantiles make one bin."""
-    edges = np.unique(np.quantile(values, np.arange(1, _FINE) / _FINE, method="higher"))
+    ranks = -(-values.size * np.arange(1, _FINE) // _FINE)
+    edges = np.unique(np.sort(values, axis=None)[ranks - 1])
     edges = edges[edges < values.max()]
     codes = np.searchsorted(edges, values, side="left")
     n, bins = len(values), len(edges) + 1
@@ -113,9 +117,13 @@ def _dealt(counts: Counts, deal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _coarse(counts: Counts) -> Counts:
-    """Neighbouring bins together, as near to ten of equal weight as they make."""
-    weight = np.cumsum(counts.sum(axis=0, dtype=np.float64)) / len(counts)
-    decile = np.minimum(np.ceil(weight * _COARSE - 1e-6) - 1, _COARSE - 1)
+    """Neighbouring bins together, as near to ten of equal weight as they make.
+
+    A bin belongs to the decile that it ends in; one that ends at a decile's edge may pass it by a part of a value.
+    """
+    value = counts.min(where=counts > 0, initial=1)
+    ends = np.cumsum(counts.sum(axis=0, dtype=np.float64)) - _PASSED * value
+    decile = np.ceil(ends / len(counts) * _COARSE - 1e-6) - 1
     starts = np.flatnonzero(np.diff(decile, prepend=-1) > 0)
     return np.asarray(np.add.reduceat(counts, starts, axis=1))
 

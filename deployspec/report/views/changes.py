@@ -119,4 +119,4 @@ def _noise(change: Change) -> str:
         return ""
     if change.sense is Sense.OTHER:
         return "other evidence"
-    return {True: "more than noise", False: "within noise", None: "no interval to tell by"}[change.beyond_noise]
+    return {True: "more than noise", False: "within noise", None: "cannot be told from noise"}[change.beyond_noise]

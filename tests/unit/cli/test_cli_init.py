@@ -52,8 +52,8 @@ def test_safetensors_are_taken_and_what_else_is_there_is_named(folder: Path) -> 
 
 def test_places_to_edit_are_counted(folder: Path) -> None:
     said, _ = init("model.py:build")
-    assert said.startswith("wrote deployspec.toml, with 2 places marked EDIT\n")
-    assert (folder / "deployspec.toml").read_text().count("EDIT") == 2
+    assert said.startswith("wrote deployspec.toml, with 3 places marked EDIT\n")
+    assert (folder / "deployspec.toml").read_text().count("EDIT") == 3
     np.savez(folder / "test.npz", x=X, y=np.arange(6) % 3)
     said, spec = init("model.py:build", "--out", "other.toml")
     assert said.startswith("wrote other.toml, with 1 place marked EDIT\n  test: test.npz\n")
@@ -109,3 +109,33 @@ def test_values_that_are_no_classes_are_not_listed(folder: Path) -> None:
 def test_a_test_split_that_is_none_is_refused_in_the_words_of_check(folder: Path) -> None:
     (folder / "test.npz").write_text("junk")
     assert "test.npz is not a whole .npz file: write it with numpy.savez" in refusal("model.py:build")
+
+
+@pytest.mark.parametrize("y", [np.linspace(0, 1, 6), np.zeros((6, 1), np.float32), np.linspace(0, 9, 12).reshape(6, 2)])
+def test_floats_make_a_regression(folder: Path, y: np.ndarray) -> None:
+    np.savez(folder / "test.npz", x=X, y=y)
+    said, spec = init("model.py:build")
+    assert said.startswith("wrote deployspec.toml, with 0 places marked EDIT\n")
+    assert "  the task is taken for a regression, as y is stored as floats\n" in said
+    assert spec["task"] == {"kind": "regression"}
+    assert spec["model"]["outputs"] == [{"name": "values", "kind": "values"}]
+    assert list(spec["budgets"]) == ["size", "latency_p95", "mae_rise", "agreement"]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, bool, np.float32])
+def test_a_0_or_1_for_each_label_makes_a_multilabel_task(folder: Path, dtype: type) -> None:
+    y: np.ndarray = np.array([[0, 1, 1], [1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]], dtype)
+    np.savez(folder / "test.npz", x=X, y=y)
+    said, spec = init("model.py:build")
+    assert "  the task is taken for multilabel, as y holds a 0 or a 1 for each of several labels\n" in said
+    assert spec["task"] == {"kind": "multilabel", "labels": ["0", "1", "2"]}
+    assert list(spec["budgets"]) == ["size", "latency_p95", "recall_drop", "recall"]
+
+
+@pytest.mark.parametrize("y", [np.eye(6), np.arange(6)[:, None], np.arange(6) * 200])
+def test_a_task_that_y_leaves_open_is_marked(folder: Path, y: np.ndarray) -> None:
+    np.savez(folder / "test.npz", x=X, y=y)
+    said, spec = init("model.py:build")
+    assert said.startswith("wrote deployspec.toml, with 2 places marked EDIT\n")
+    assert spec["task"] == {"kind": "classification", "labels": ["0", "1"]}
+    assert "# EDIT: classification | binary | multilabel | regression | custom" in Path("deployspec.toml").read_text()

@@ -221,6 +221,10 @@ def test_too_few_processes_decide_nothing_and_say_how_many_would(here: Path) -> 
             as_bytes(document(run(**FAST), run(**FAST))),
             "/runs/1: latency.p95 of target 'phone' with device evidence is in bad.json:/runs/0 too",
         ),
+        (
+            as_bytes(document(run(sizeBytes=1, **FAST), run(sizeBytes=2, **FAST))),
+            "/runs/1: size of target 'phone' with static evidence is in bad.json:/runs/0 too",
+        ),
         (signed(b"{}", "application/vnd.in-toto+json"), "/payloadType: 'application/vnd.in-toto+json' is not evidence"),
         (signed(b"{}"), "bad.json: it is no evidence document"),
         (b'{"payloadType": "x"}', "bad.json: the envelope: 'signatures' must be an array"),
@@ -240,6 +244,36 @@ def test_evidence_that_does_not_fit_is_refused_at_its_place(
 def test_the_same_figure_from_two_files_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert judge("--evidence", "lab.json", "--evidence", "lab.json") == 2
     assert "hand in one of them, as choosing the better is no test" in capsys.readouterr().err
+
+
+def test_every_figure_that_two_files_tell_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = timed("5", loadMs="1")
+    for name in ("a.json", "b.json"):
+        (here / name).write_bytes(as_bytes(document(run(agreement=[{"split": "test", "hits": 5, "n": 5}], **more))))
+    assert judge("--evidence", "a.json", "--evidence", "b.json") == 2
+    said = "agreement, latency.p95, load of target 'phone' with device evidence are in a.json:/runs/0 too: hand in one"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("accepts", ["claimed", "signed"])
+@pytest.mark.parametrize("first", ["times.json", "signed.json"])
+def test_a_size_that_two_files_tell_alike_is_no_choice(here: Path, accepts: str, first: str) -> None:
+    (here / "spec.toml").write_text(
+        SPEC.replace("latency", 'size = "< 2 kB"\nlatency') + f"[evidence]\naccept = '{accepts}'\n"
+    )
+    (here / "times.json").write_bytes(as_bytes(document(run(sizeBytes=1000, **FAST))))
+    (here / "host.json").write_bytes(as_bytes(document(run("phone", "host", sizeBytes=1000))))
+    (here / "signed.json").write_bytes(signed((here / "host.json").read_bytes()))
+    files = sorted(["times.json", "host.json", "signed.json"], key=lambda name: name != first)
+    given = [part for name in files for part in ("--evidence", name)]
+    code = judge(*given, "--trust", "trust.toml", "--target", "phone", "--key", "release.pem")
+    assert call("verify", "out", "--public-key", "release.pub.pem") == code == (3 if accepts == "signed" else 0)
+    told = predicate(here)
+    assert [each["verdict"] for each in told["verdicts"] if each["budget"] == "size"] == ["pass"]
+    sizes = [(each["statistic"]["value"], each["evidence"]) for each in told["measurements"] if each["name"] == "size"]
+    both = [("1000", "claimed"), ("1000", "static")]
+    assert sorted(sizes) == (both if accepts == "signed" else both[1:])
+    assert len(told["imports"]) == 3
 
 
 @pytest.mark.parametrize("order", [("device", "host"), ("host", "device")])

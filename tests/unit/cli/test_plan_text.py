@@ -30,6 +30,21 @@ def test_a_split_that_is_too_small_for_a_budget_is_told_how_many_would_do(tmp_pa
     assert "! nothing: it needs about 299 samples" in row, "0.99 ** 299 <= 0.05 < 0.99 ** 298"
 
 
+def test_that_leaked_samples_still_count_is_said_once_where_another_split_could_hold_them(tmp_path: Path) -> None:
+    spec = shutil.copytree(EXAMPLE, tmp_path / "imbalanced") / "deployspec.toml"
+    text = spec.read_text() + '\n[targets.own]\nformat = "torchscript"\nbudgets.agreement = ">= 50 %"\n'
+
+    def titles() -> list[str]:
+        lines = CliRunner().invoke(group, ["plan", str(spec)], catch_exceptions=False).stdout.splitlines()
+        return [line for line in lines if line.startswith("what the data can decide")]
+
+    spec.write_text(text)
+    first, second = titles()
+    assert (first.endswith("), before leaked samples are left out"), second.endswith("(own)")) == (True, True)
+    spec.write_text("".join(line for line in text.splitlines(True) if not line.startswith(("train ", "calibration "))))
+    assert not any("leaked" in title for title in titles())
+
+
 def state(spec: Path, step: str) -> str:
     """What `plan` says of a step, and that its JSON says nothing of it."""
     text, json = (CliRunner().invoke(group, ["plan", str(spec), *form]) for form in ((), ("--format", "json")))

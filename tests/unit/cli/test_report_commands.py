@@ -11,6 +11,7 @@ from sample_reports import ARTIFACTS, DSSE_KEY, envelope, failing, passing
 
 from deployspec.cli import main
 from deployspec.ir import codec
+from deployspec.report.files import set_aside
 from deployspec.trust import keys
 
 if TYPE_CHECKING:
@@ -182,3 +183,22 @@ def test_keygen_makes_a_pair_that_signs(
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command, "--help") == 0
     assert f"  deployspec {command} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [("show",), ("verify", "--public-key", "key.pub.pem"), ("diff", "elsewhere/failing.json")]
+)
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [(".", "'.' holds no report.dsse.json"), ("report.dsse.json", "'report.dsse.json': No such file or directory")],
+)
+def test_where_a_check_ended_without_its_report_the_earlier_ones_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], named: str, said: str
+) -> None:
+    for _ in range(2):
+        (folder / "report.dsse.json").write_bytes(envelope(passing(), DSSE_KEY))
+        (folder / "artifacts" / ".deployspec").touch()
+        set_aside(folder)
+    assert run(*command, named) == 2
+    kept = "report.previous.dsse.json, report.previous.2.dsse.json"
+    assert f"{said}; of earlier checks there is {kept}\n" in capsys.readouterr().err

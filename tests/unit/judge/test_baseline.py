@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sample_evidence import quality, rules, table
 
+from deployspec.ir.evidence import EvidenceClass
 from deployspec.judge import baseline_findings
 
 RULES = {"phone": rules()}
@@ -18,6 +19,11 @@ def test_the_balance_of_a_split_is_told_once_for_all_targets() -> None:
     assert baseline_findings([found, *others], RULES | {"watch": rules()}) == (
         "test: 10 ('c') to 60 ('a') samples of a class; who always answers 'a' is right 60 % of the time",
     )
+
+
+def test_of_what_is_only_claimed_nothing_is_told() -> None:
+    claimed = replace(quality(table([[94, 1], [1, 4]], "ab")), evidence=EvidenceClass.CLAIMED)
+    assert baseline_findings([claimed], RULES) == ()
 
 
 def test_a_model_that_is_not_proven_better_than_the_majority_is_named() -> None:

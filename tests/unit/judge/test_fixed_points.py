@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
-from sample_evidence import budget, measured, processes, pruned, quality, rules, table, verdict
+from sample_evidence import budget, measured, outcomes, processes, pruned, quality, rules, table, verdict
 
 from deployspec.ir.evidence import Count, EvidenceClass, Share
 from deployspec.ir.verdict import Outcome
@@ -98,3 +99,26 @@ def test_five_equal_predictions_prove_no_agreement_of_99_percent() -> None:
     assert found.lower == Decimal("0.549280")  # 0.05 ** (1 / 5), rounded down
     assert "about 294 more such samples" in found.reason  # 0.99 ** 299 <= 0.05 < 0.99 ** 298
     assert verdict(asked, evidence, POINT).verdict is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "n", "unit"),
+    [
+        ("precision", ">= 80 %", 20, "samples called 'b'"),
+        ("precision_drop", "< 2 pp", 20, "samples called 'b' by either model"),
+        ("f1", ">= 80 %", 22, "samples that are 'b' or called so"),
+    ],
+)
+def test_the_way_out_names_the_samples_that_count_and_the_size_of_the_split(
+    metric: str, limit: str, n: int, unit: str
+) -> None:
+    joint = (outcomes(97, 0, 0, 3), outcomes(17, 0, 0, 2))
+    found = verdict(
+        budget(metric, limit, "b"), [quality(table([[97, 3], [2, 17]], "ab", paired=joint, rejected=joint[::-1]))]
+    )
+    match = re.search(
+        rf"about ([\d,]+) more {unit} would .* with ([\d,]+) of them, about ([\d,]+) in all", found.reason
+    )
+    assert match is not None, found.reason
+    more, total, whole = (int(each.replace(",", "")) for each in match.groups())
+    assert (total - more, found.n, whole) == (n, n, -(-total * 119 // n))

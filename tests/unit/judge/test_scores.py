@@ -269,6 +269,50 @@ def test_means_err_no_more_than_stated_at_the_smallest_size(shape: str) -> None:
     assert max(missed) <= 250 * ALPHA + 3 * np.sqrt(250 * ALPHA)
 
 
+def test_a_relative_rise_needs_a_reference_with_a_figure_on_one_side_of_0() -> None:
+    asked, before = budget("mae_rise", "< 20 %"), np.concatenate([[0.0] * 30, ERRORS])
+    found = mae(asked, 1.01 * before, before)
+    assert (found.verdict, float(found.estimate or 0)) == (Outcome.PASS, pytest.approx(0.01, abs=1e-6))
+    with_zeros, without = (Drawn(scores(1.01 * each, each), Change(1, relative=True), 0) for each in (before, ERRORS))
+    assert with_zeros.figure(ALPHA).estimate == pytest.approx(without.figure(ALPHA).estimate)
+    assert mae(asked, ERRORS, 0 * ERRORS).reason.startswith("mae rise: the reference's figure is 0, so that no share")
+    either = mae(asked, ERRORS, ERRORS - 1)
+    assert either.reason.startswith("mae rise: the reference has scores of either sign, so that no share")
+
+
+@pytest.mark.parametrize("zeros", [45, 50, 55])
+def test_where_the_references_median_may_be_0_no_bound_on_its_share_is_told(zeros: int) -> None:
+    before = np.concatenate([np.zeros(zeros), np.linspace(1, 2, 111 - zeros)])
+    figure = Drawn(scores(before, before, Aggregate.MEDIAN), Change(1, relative=True), 0).figure(ALPHA)
+    assert (figure.estimate, figure.lower is None, figure.upper is None) == (0, zeros > 45, zeros > 45)
+
+
+def test_a_reference_whose_quantile_may_be_beyond_all_seen_leaves_a_drop_of_all_of_it() -> None:
+    found = scores(np.linspace(1, 2, 30), np.linspace(1, 2, 30), Aggregate.P95)
+    lowered, raised = Drawn(found, Change(1, relative=True), 0).drawn()
+    assert min(lowered) == -1
+    assert not np.isnan([lowered, raised]).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [30, 100])
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
+def test_relative_rises_err_no_more_than_stated_where_scores_are_0(share: float, n: int) -> None:
+    generator, runs, missed = np.random.default_rng(19), 400, np.zeros(2)
+    for _ in range(runs):
+        errs, (before, noise) = generator.random((2, n)) < share, generator.exponential(size=(2, n))
+        before = before * errs[0]
+        if before.any():
+            found = scores(before + 0.2 * noise * errs[1], before)
+            figure = Drawn(found, Change(1, relative=True), 0).figure(ALPHA)
+            missed += (
+                figure.lower is not None and float(figure.lower) > 0.2,
+                figure.upper is not None and float(figure.upper) < 0.2,
+            )
+    print(f"| {n} | {share} | {missed[0] / runs:.1%} | {missed[1] / runs:.1%} |")
+    assert max(missed) / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [30, 100, 1000])
 @pytest.mark.parametrize("shape", SHAPES)

@@ -353,6 +353,9 @@ def test_a_verdict_that_hangs_on_the_way_of_counting_is_inconclusive_and_says_wh
     assert verdict(asked, [alike, plain]).reason == verdict(asked, [plain]).reason, "the plain way is shown"
     found = verdict(asked, [unlike, plain])
     assert (found.verdict, found.estimate) == (Outcome.INCONCLUSIVE, Decimal("0.989011"))
-    plainly, _, otherwise = found.reason.partition(": pass, but ")
-    assert plainly == "accuracy: 180 of 182; at 95 % confidence at least 96.58 %, the floor is 90 %"
-    assert otherwise.startswith("without doubles: fail, as accuracy: 18 of 25; at 95 % confidence at most ")
+    plainly, _, otherwise = found.reason.partition(", without doubles ")
+    assert plainly == (
+        "accuracy: with doubles pass (180 of 182; at 95 % confidence at least 96.58 %, the floor is 90 %)"
+    )
+    assert otherwise.startswith("fail (18 of 25; at 95 % confidence at most ")
+    assert otherwise.endswith("): take the doubles out of the split")

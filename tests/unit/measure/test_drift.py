@@ -62,12 +62,28 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 def test_the_index_and_the_distance_are_those_of_the_formulas(tmp_path: Path) -> None:
     test, field = normal(500, 1), 0.4 + normal(300, 1, seed=1)
     (found,) = Compared(tmp_path, test, field).drift.features
-    edges = np.quantile(np.concatenate([test, field]).astype(np.float32), np.arange(1, 10) / 10, method="higher")
-    shares = [np.bincount(np.searchsorted(edges, each[:, 0]), minlength=10) + 0.5 for each in (test, field)]
+    both = np.concatenate([test, field]).astype(np.float32)
+    edges = np.quantile(both, np.arange(1, 10) / 10, method="inverted_cdf")
+    codes = np.searchsorted(edges, both[:, 0])
+    shares = [np.bincount(each, minlength=10) + 0.5 for each in (codes[:500], codes[500:])]
     t, f = (each / each.sum() for each in shares)
-    assert float(found.psi) == pytest.approx(float(((f - t) * np.log(f / t)).sum()), rel=0.02)
+    assert float(found.psi) == pytest.approx(float(((f - t) * np.log(f / t)).sum()), rel=1e-5)
     assert float(found.ks) == pytest.approx(ks_2samp(test[:, 0], field[:, 0]).statistic, abs=0.02)
     assert float(found.null_mean) == pytest.approx(9 * (1 / 500 + 1 / 300), rel=0.15)
+
+
+@pytest.mark.parametrize("values", [1, 7])
+@pytest.mark.parametrize("n", [10, 15, 99, 100, 101, 500, 1400, 1407, 5000, 9999])
+def test_values_that_never_repeat_make_ten_equal_bins(n: int, values: int) -> None:
+    bins = drift._coarse(drift._counted(normal(n, values))).sum(axis=0) * values
+    assert len(bins) == 10
+    assert np.abs(bins - n * values / 10).max() <= 1 + 1e-3
+
+
+def test_equal_values_are_never_parted() -> None:
+    """Four in ten are 0, then as many of each of 1 to 60: the zeros are one bin, and six deciles are left."""
+    values = np.concatenate([np.zeros(400), np.repeat(np.arange(1, 61), 10)])[:, None].astype(np.float64)
+    assert drift._coarse(drift._counted(values)).sum(axis=0).tolist() == [400, *[100] * 6]
 
 
 def test_a_feature_is_a_value_of_a_vector_and_a_channel_of_an_image(tmp_path: Path) -> None:

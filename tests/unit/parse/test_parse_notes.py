@@ -83,3 +83,10 @@ def test_a_callable_without_weights_must_hold_its_own(tmp_path: Path) -> None:
     (found,) = told(tmp_path, SPEC.replace('weights = "digits.safetensors"\n', ""))
     assert (found.code, found.path) == ("no-weights", ("model", "source"))
     assert found.help == "name `weights` so that the report can pin them"
+
+
+@pytest.mark.parametrize(("shape", "helps"), [("[8]", ['for 8 numbers a sample, write shape = ["batch", 8]']),
+                                              ("[1]", []), ('["batch"]', []), ("[8, 8]", [])])  # fmt: skip
+def test_a_shape_that_may_lack_its_batch_is_told(tmp_path: Path, shape: str, helps: list[str]) -> None:
+    found = told(tmp_path, SPEC.replace('["batch", 1, 8, 8]', shape))
+    assert [each.help for each in found] == helps

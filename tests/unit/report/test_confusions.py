@@ -36,6 +36,15 @@ def test_of_many_confusions_the_most_frequent_are_named() -> None:
     assert told(recall("2")) == ("class '2': 15 of 45 missed, called '0' (9x), '3' (3x), '1' (2x), others (1x)",)
 
 
+def test_what_was_missed_on_the_field_split_says_so() -> None:
+    asked = (recall("1"), replace(recall("1"), on_field=True))
+    target = target_report("server", asked)
+    evidence = replace(quality(table(DIGITS, "01234")), target="server")
+    report = judged(replace(passing(), targets=(target,), measurements=(evidence, replace(evidence, split="field"))))
+    line = "class '1': 4 of 45 missed, called '3' (3x), '4' (1x)"
+    assert confusions(report, target) == (line, f"field: {line}")
+
+
 def test_of_precision_what_was_taken_for_it() -> None:
     asked = budget("precision", ">= 99 %", label="3")
     assert told(asked) == ("class '3': 6 of 51 predictions wrong, in truth '1' (3x), '2' (3x)",)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from projects import SPEC, write_project
-from sample_reports import CHECKED_AT, HELD, passing
+from sample_reports import CHECKED_AT, HELD, measured, passing
 
 from deployspec.ir.artifact import Done, Failed
+from deployspec.ir.evidence import Count
 from deployspec.ir.plan import Action
 from deployspec.ir.report import Contract, Deviation
 from deployspec.ir.verdict import Result
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployspec.ir.artifact import StepResult
+    from deployspec.ir.evidence import Measurement
     from deployspec.ir.plan import Plan
     from deployspec.ir.report import Report, StepRecord
     from deployspec.ir.spec import Spec
@@ -37,7 +39,7 @@ format = "tflite"
 passes = [{ pass = "quantize", scheme = "float16", tolerance = 0.5 }]
 """
 SPREAD = "of the output's spread"
-STRAYED = "answers differ from those of its source by at most"
+STRAYED = "on the probe's samples answers differ from those of its source by at most"
 LOOSENED = f"target android: its float16 pass was allowed 0.5 {SPREAD}, 0.01 is usual"
 FLOAT, HALF = "tflite.float32@contract", "tflite.float16@test"
 
@@ -146,6 +148,21 @@ def test_of_a_targets_steps_the_one_that_strayed_most_is_told() -> None:
     assert deviation(report, replace(report.targets[0], steps=("float",))) == in_words(far("0.00001", "0.0001"))
     for told in (with_records(None, None), with_records(None, Contract(tolerance=Decimal(1)))):
         assert deviation(told, told.targets[0]) == ""
+
+
+def over(split: str, difference: str, source: str = "") -> Measurement:
+    found = measured("server", "difference", Count(value=Decimal(difference)))
+    return replace(found, split=split, source=source)
+
+
+def test_what_whole_splits_show_stands_beside_what_the_probe_shows() -> None:
+    report = with_records(None, far("0.0057"))
+    found = (over("test", "0.050548"), over("field", "0.0603933"), over("test", "0.9", source="handed in"))
+    told = replace(report, measurements=(*report.measurements, *found))
+    server, android = told.targets
+    splits = "; from the reference's by at most 0.0506 on the test split, 0.0604 on the field split"
+    assert deviation(told, server) == in_words(far("0.0057")) + splits
+    assert deviation(told, android) == in_words(far("0.0057"))
 
 
 def test_every_view_tells_it_of_a_target_and_the_page_of_a_step() -> None:

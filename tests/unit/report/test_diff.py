@@ -240,6 +240,33 @@ def test_a_figure_without_an_interval_may_be_noise() -> None:
     assert (change.sense, change.beyond_noise, change.is_worse_figure) == (Sense.WORSE, None, False)
 
 
+@pytest.mark.parametrize("disturbed", [0, 1], ids=["before", "after"])
+def test_of_what_the_machine_disturbed_nobody_can_tell_whether_it_is_noise(disturbed: int) -> None:
+    slow = times("3.4", "3.5", "3.6", "3.4", "3.5", "3.6")
+    sides = [passing(), with_statistic("latency.p95", slow)]
+    assert only(diff_reports(*sides), Kind.FIGURE).is_worse_figure
+    (quiet,) = (
+        each.statistic
+        for each in sides[disturbed].measurements
+        if (each.target, each.name) == ("android", "latency.p95")
+    )
+    assert isinstance(quiet, Processes)
+    sides[disturbed] = with_statistic("latency.p95", replace(quiet, contended=(False,) * 5 + (True,)))
+    changes = diff_reports(*sides)
+    change = only(changes, Kind.FIGURE)
+    assert (change.sense, change.beyond_noise, change.is_worse_figure) == (Sense.WORSE, None, False)
+    assert "  cannot be told from noise\n" in views.text(changes)
+
+
+def test_a_proof_that_was_lost_to_contention_is_a_regression_of_the_verdict_alone() -> None:
+    slow = times("3.4", "300", "300", "3.4", "300", "300")
+    disturbed = with_statistic("latency.p95", replace(slow, contended=(False, True, True) * 2))
+    changes = diff_reports(passing(), disturbed)
+    verdict = only(changes, Kind.VERDICT)
+    assert (verdict.before, verdict.after, verdict.is_regression) == ("pass", "inconclusive", True)
+    assert not only(changes, Kind.FIGURE).regresses(strict=True)
+
+
 def test_intervals_that_meet_are_noise() -> None:
     was, now = ("3.1", "3.1", "3.1", "3.1", "3.1", "3.4"), ("3.4", "3.5", "3.5", "3.5", "3.5", "3.5")
     one, other = (with_statistic("latency.p95", times(*values)) for values in (was, now))

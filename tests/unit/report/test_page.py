@@ -15,9 +15,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sample_reports import WAIVER, failing, judged, many, measured, passing, unmeasured
+from sample_reports import WAIVER, budget, failing, judged, many, measured, passing, unmeasured
 
 from deployspec.errors import TrustError
+from deployspec.ir.budget import BUDGETS
 from deployspec.ir.evidence import (
     Check,
     Churn,
@@ -127,6 +128,19 @@ def rendered(name: str) -> str:
 
 def page(report: Report, standing: Standing | None = None) -> Page:
     return Page(html.render(report, standing or Standing()))
+
+
+def test_a_card_tells_of_what_failed_before_what_is_left_open() -> None:
+    open_ones = ("latency_p50", "latency_p90", "latency_p99")
+    asked = (*(budget(each, "< 1 ms") for each in open_ones), budget("size", "< 1 kB"))
+    found = (
+        measured("server", "size", Count(value=Decimal(12_345)), EvidenceClass.STATIC),
+        *(measured("server", BUDGETS[each].measured_from, NotMeasured(reason=f"no {each}")) for each in open_ones),
+    )
+    server = replace(passing().targets[0], budgets=asked)
+    text = " ".join(page(judged(replace(passing(), targets=(server,), measurements=found))).text)
+    card = text[: text.index("and 1 more reason")]
+    assert card.index("12.3 kB") < card.index("no latency_p50") < card.index("no latency_p90")
 
 
 @pytest.mark.parametrize("name", REPORTS)

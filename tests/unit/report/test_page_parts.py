@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_evidence import table
-from sample_reports import budget, many, measured, passing
+from sample_evidence import scores, table
+from sample_reports import budget, judged, many, measured, passing
 
 from deployspec.ir.evidence import Count, EvidenceClass, Operators, Processes, Share
 from deployspec.ir.report import StepRecord
 from deployspec.ir.verdict import Outcome, Verdict
 from deployspec.report.rows import Row
-from deployspec.report.views.html import content, pictures
+from deployspec.report.views.html import content, costs, pictures
 from deployspec.report.views.html.bars import Bar, Span, bars
 from deployspec.report.views.html.classes import Decisions, decisions
 from deployspec.report.views.html.measured import in_words
@@ -25,7 +25,9 @@ from deployspec.report.views.html.parts import parts
 from deployspec.report.views.html.timings import strips
 
 if TYPE_CHECKING:
+    from deployspec.ir.budget import Budget
     from deployspec.ir.evidence import Classified, Measurement
+    from deployspec.report.views.html.content import TargetView
 
 
 def row(
@@ -228,6 +230,32 @@ def test_a_claim_is_not_compared_where_there_is_proof() -> None:
         (server, _) = content.targets(replace(report, measurements=found))
         assert server.compared.size_bytes == 12_345
         assert server.compared.agreement == 699 / 700
+
+
+def of_values(*asked: Budget) -> tuple[TargetView, ...]:
+    """Two targets whose answers are values, with these budgets; only the second was measured."""
+    errors = measured("android", "absolute_error", scores([1.0, 2.0, 3.0] * 9))
+    found = (
+        *(replace(errors, split=split) for split in ("test", "field")),
+        measured("android", "size", Count(value=Decimal(12_345)), EvidenceClass.STATIC),
+    )
+    told = tuple(replace(each, budgets=asked) for each in passing().targets)
+    return content.targets(judged(replace(passing(), targets=told, measurements=found)))
+
+
+def test_what_costs_are_compared_by_is_what_at_least_one_target_has() -> None:
+    rise, error, field = budget("mae_rise", "< 5 %"), budget("mae", "< 5"), replace(budget("mae", "< 4"), on_field=True)
+    views = of_values(budget("size", "< 1 MB"), rise, field, error)
+    assert costs.columns(views, "") == (costs.Column("size", ("–", "12.3 kB")), costs.Column("mae", ("–", "2.000")))
+    unasked = tuple(replace(each, budgets=()) for each in passing().targets)
+    decided = content.targets(replace(passing(), targets=unasked))
+    assert [each.heading for each in costs.columns(decided, "latency.p95")] == [
+        "size",
+        "latency p95",
+        "accuracy",
+        "agreement",
+    ]
+    assert [each.heading for each in costs.columns(of_values(rise), "")] == ["size"]
 
 
 def test_figures_of_the_field_are_not_compared() -> None:

@@ -180,13 +180,33 @@ def test_integers_become_floats_only_when_the_spec_says_how(fault: Any, stored: 
 @pytest.mark.parametrize("steps", [None, Preprocess(scale=2.0)])
 def test_text_is_no_input(fault: Any, steps: Preprocess | None) -> None:
     said = fault(Input(name="x", shape=("b", 4), preprocess=steps), x=np.full((3, 4), "a"))
-    assert said == "data.test: input 'x' holds <U1, which are no numbers"
+    assert said == (
+        "data.test: input 'x' holds <U1, which are no numbers; "
+        "save each text as numbers, such as the indices of its words or characters"
+    )
+
+
+def test_text_is_no_target(fault: Any) -> None:
+    said = fault(x=rows(), y=np.full(6, "a"), task="custom")
+    assert said == (
+        "data.test: y holds <U1, which are no numbers; "
+        "save each text as numbers, such as the indices of its words or characters"
+    )
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6,), (6, 4, 1)])
 def test_another_shape_is_refused(fault: Any, shape: tuple[int, ...]) -> None:
     said = fault(x=np.zeros(shape, np.float32))
     assert said == f"data.test: samples of input 'x' have shape {list(shape[1:])}, the spec declares [4]"
+
+
+@pytest.mark.parametrize(("shape", "written"), [((4,), '["batch", 4]'), (("length",), '["batch", "length"]')])
+def test_a_batch_that_the_spec_forgot_is_told(fault: Any, shape: tuple[int | str, ...], written: str) -> None:
+    said = fault(Input(name="x", shape=shape), x=rows())
+    assert said == (
+        "data.test: samples of input 'x' have shape [4], the spec declares []; "
+        f"the first entry is the batch: shape = {written}"
+    )
 
 
 def test_a_symbolic_dimension_takes_any_length(prepared: Any) -> None:
@@ -211,9 +231,18 @@ def test_labels_out_of_range_are_named_each_once(fault: Any) -> None:
 @pytest.mark.parametrize(
     ("y", "advice"),
     [
-        (np.zeros((6, 3), int), "it is int64[6, 3]: save the column of each row's class, y.argmax(1)"),
+        (
+            np.zeros((6, 3), int),
+            "it is int64[6, 3]: save the column of each row's class, y.argmax(1), or is the task multilabel?",
+        ),
+        (
+            np.zeros((6, 3)),
+            "it is float64[6, 3]: save the column of each row's class, y.argmax(1), "
+            "or is the task a regression or multilabel?",
+        ),
+        (np.zeros((6, 1)), "it is float64[6, 1]: save them flat, y.reshape(-1), or is the task a regression?"),
         (np.zeros((6, 1), int), "it is int64[6, 1]: save them flat, y.reshape(-1)"),
-        (np.zeros(6), 'it is float64[6]: save y.astype("int64")'),
+        (np.zeros(6), 'it is float64[6]: save y.astype("int64"), or is the task a regression?'),
         (np.full(6, "a"), "it is <U1[6]: save each label's place in [task] labels, counted from 0"),
     ],
 )
@@ -307,7 +336,12 @@ def test_what_only_a_metric_reads_keeps_its_whole_numbers(
     ("y", "task", "said"),
     [
         (np.array([[0, 1, 2]]), "multilabel", "data.test: y is neither 0 nor 1, at sample 0"),
-        (np.array([[0, 1]]), "multilabel", "data.test: y must be (n, 3) of 0 and 1"),
+        (np.array([[0, 1]]), "multilabel", "data.test: y must be (n, 3) of 0 and 1, it is int64[1, 2]"),
+        (
+            np.zeros((1, 3)),
+            "multilabel",
+            'data.test: y must be (n, 3) of 0 and 1, it is float64[1, 3]: save y.astype("int64")',
+        ),
         (np.array([np.nan]), "regression", "data.test: y is NaN or infinite, at sample 0"),
     ],
 )

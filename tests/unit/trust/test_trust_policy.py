@@ -87,6 +87,19 @@ def test_a_policy_of_laboratories_vouches_for_evidence_alone(folder: Path) -> No
         policy.vouching(signed(LAB), AT)
 
 
+@pytest.mark.parametrize(
+    ("roles", "help"),
+    [
+        ("lab", "leave 'threshold' out where only evidence is vouched for, as by these keys of laboratories, or add a"),
+        ("release", "^ add a key with the role approver or release"),
+    ],
+)
+def test_a_threshold_out_of_reach_says_what_to_do(folder: Path, roles: str, help: str) -> None:
+    with pytest.raises(SpecFaults) as caught:
+        read(folder, f"trust = 1\nthreshold = 2\n[keys.lab]\nfile = 'lab.pub.pem'\nroles = ['{roles}']\n")
+    assert help in render(caught.value.faults)
+
+
 def test_a_report_needs_the_threshold_and_every_role(folder: Path) -> None:
     policy = read(folder)
     assert names(policy, signed(APPROVER, DSSE_KEY, STRANGER)) == ["machine", "anna"]

@@ -6,7 +6,6 @@ import base64
 import hashlib
 from decimal import Decimal
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +19,7 @@ from deployspec.report import figures, summary
 from deployspec.report.consistency import contradictions
 from deployspec.report.deviation import in_words
 from deployspec.report.views.html import content, measured
+from deployspec.report.views.html.costs import columns
 from deployspec.report.views.html.words import CLASSES, MARKS, OUTCOMES, PROMISES
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def render(report: Report, standing: Standing) -> str:
         headline=summary.headline(report),
         released=report.result.exit_code == 0,
         targets=targets,
-        latency=latency.removeprefix("latency."),
+        columns=columns(targets, latency),
         pictures=content.compare(targets, latency),
         hygiene=content.hygiene(report),
         waivers=content.waivers(report),
@@ -67,7 +67,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"middle": median, "decimal": Decimal}
+    environment.filters |= {"decimal": Decimal}
     environment.globals |= {
         "BUDGETS": BUDGETS,
         "CLASSES": CLASSES,

@@ -14,7 +14,7 @@ from deployspec.report.anatomy import anatomy
 from deployspec.report.confusions import confusions
 from deployspec.report.deviation import deviation
 from deployspec.report.rows import Row, rows
-from deployspec.report.summary import Reason, confidence, reasons
+from deployspec.report.summary import Reason, confidence, reasons, weightiest_first
 from deployspec.report.views.html import pictures
 from deployspec.report.views.html.bars import Bar, bars
 from deployspec.report.views.html.classes import Decisions, decisions
@@ -70,6 +70,8 @@ class TargetView:
     deviation: str
     budgets: tuple[BudgetView, ...]
     reasons: tuple[Reason, ...]
+    card: tuple[Reason, ...]
+    """The same as its card tells them, the weightiest first."""
     confusions: tuple[str, ...]
     compared: Compared
     decisions: tuple[Decisions, ...]
@@ -175,7 +177,7 @@ def _target(report: Report, target: TargetReport, number: int) -> TargetView:
     verdicts = [each for each in report.verdicts if each.target == target.name]
     measured = [each for each in report.measurements if each.target == target.name]
     counts = Counter(each.verdict for each in verdicts)
-    judged = rows(report, target)
+    judged, told = rows(report, target), tuple(reasons(target, verdicts))
     return TargetView(
         number=number,
         report=target,
@@ -184,7 +186,8 @@ def _target(report: Report, target: TargetReport, number: int) -> TargetView:
         anatomy=anatomy(report, target.name),
         deviation=deviation(report, target),
         budgets=tuple(BudgetView(row=row, bar=drawn) for row, drawn in zip(judged, bars(judged), strict=True)),
-        reasons=tuple(reasons(target, verdicts)),
+        reasons=told,
+        card=tuple(weightiest_first(report, told)),
         confusions=confusions(report, target),
         compared=_compared(measured, latency_name(report)),
         decisions=tuple(_decisions(measured)),
