@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from deployspec.errors import SourceFault
 from deployspec.ir.plan import Toolchain
-from deployspec.sources.pruned import reopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,7 @@ def open_module(job: Job) -> torch.nn.Module:
     """The module of the job's role "model", pruned where a pass went before. Raises SourceFault, which tells why."""
     from deployspec.runners.callables import ModelFault
     from deployspec.runners.eager import load_module
+    from deployspec.sources.pruned import reopen
 
     try:
         module = load_module(str(job.inputs["model"]), job.model.source, job.model.weights)
