@@ -35,7 +35,7 @@ class Method(StrEnum):
     JACCARD = "jaccard"
     """F1 through J = TP/(TP+FP+FN), a proportion."""
     RESAMPLED = "resampled"
-    """Seeded draws from the Jeffreys-Dirichlet posterior of the table."""
+    """Seeded draws of the table, each with one sample more that speaks against the claim."""
     SCORES = "scores"
     """Means of paired scores by a seeded Bayesian bootstrap that reckons with an unseen sample; order statistics of
     their medians and percentiles."""
