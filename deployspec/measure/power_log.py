@@ -33,10 +33,17 @@ _FORMS: Final = (
 
 @dataclass(frozen=True)
 class PowerLog:
-    """Moments in seconds since 1970, rising, and the energy in mJ from the first of them up to each."""
+    """Moments in seconds since 1970, rising, and the energy in mJ from the first of them up to each.
 
-    moments: tuple[float, ...]
-    energies_mj: tuple[float, ...]
+    Both are empty as long as the log holds too little to tell of any energy.
+    """
+
+    moments: tuple[float, ...] = ()
+    energies_mj: tuple[float, ...] = ()
+
+    def reaches(self, moment: float) -> bool:
+        """Whether the log ends after."""
+        return max(self.moments, default=-math.inf) >= moment
 
     def covers(self, began: float, ended: float) -> bool:
         """Whether the log begins before and ends after."""
@@ -51,11 +58,13 @@ class PowerLog:
 def read_log(path: Path, until: float = -math.inf) -> PowerLog:
     """The log of either form. Raises DataFault, which tells the line.
 
-    One that ends before `until` is waited for a while: who keeps it writes now and then.
+    One that ends before `until` is waited for a while: who keeps it writes now and then, and may begin it anew.
     """
     deadline = time.monotonic() + PATIENCE_S
-    while (log := _read(path)).moments[-1] < until and time.monotonic() < deadline:
+    while not (log := _read(path)).reaches(until) and time.monotonic() < deadline:
         time.sleep(0.2)
+    if not log.moments:
+        raise _no_power_log(path, "it tells of less than two moments")
     return log
 
 
@@ -68,7 +77,11 @@ def _read(path: Path) -> PowerLog:
     try:
         return powermetrics(lines) if any(map(_HEADER.match, lines)) else table(lines)
     except ValueError as error:
-        raise DataFault(f"{path} is no power log: {error}; it takes {_FORMS}") from None
+        raise _no_power_log(path, error) from None
+
+
+def _no_power_log(path: Path, why: object) -> DataFault:
+    return DataFault(f"{path} is no power log: {why}; it takes {_FORMS}")
 
 
 def powermetrics(lines: Sequence[str]) -> PowerLog:
@@ -87,8 +100,10 @@ def powermetrics(lines: Sequence[str]) -> PowerLog:
         elif (found := _COMBINED.match(line)) and len(power_mw) < len(ended):
             power_mw.append(float(found[1]))
     whole = len(power_mw)  # the last sample may be cut short
-    if whole < len(ended) - 1 or not whole:
+    if whole < len(ended) - 1:
         raise ValueError(f"{len(ended)} samples and {whole} lines of 'Combined Power'")
+    if not whole:
+        return PowerLog()
     passed = [0.0, *accumulate(seconds[:whole])]
     start = max(moment - after for moment, after in zip(ended, passed[1:], strict=False))
     energies = accumulate((mw * s for mw, s in zip(power_mw, seconds, strict=False)), initial=0.0)
@@ -97,6 +112,8 @@ def powermetrics(lines: Sequence[str]) -> PowerLog:
 
 def table(lines: Sequence[str]) -> PowerLog:
     """Samples of power, straight lines between them. Raises ValueError."""
+    if not lines:
+        return PowerLog()
     rows = csv.DictReader(lines)
     column = next((name for name in rows.fieldnames or () if name in _UNITS_MW), None)
     if column is None or "timestamp" not in (rows.fieldnames or ()):
@@ -105,7 +122,7 @@ def table(lines: Sequence[str]) -> PowerLog:
         (_number(row["timestamp"], n), _number(row[column], n) * _UNITS_MW[column]) for n, row in enumerate(rows, 2)
     ]
     if len(samples) < 2:
-        raise ValueError("it has fewer than two samples")
+        return PowerLog()
     moments, power_mw = np.array(samples).T
     steps = np.diff(moments)
     if late := np.flatnonzero(steps <= 0).tolist():

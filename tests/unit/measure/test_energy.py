@@ -107,9 +107,10 @@ def test_a_log_counts_where_it_covers_every_process() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "its columns are none"),
+        ("", "it tells of less than two moments"),
         ("time,watts\n1,2\n", "its columns are time, watts"),
-        ("timestamp,power_w\n1,2\n", "it has fewer than two samples"),
+        ("timestamp,power_w\n1,2\n", "it tells of less than two moments"),
+        ("\n\n", "its columns are none"),
         ("timestamp,power_w\n1,2\n2,x\n", "line 3: 'x' is no figure"),
         ("timestamp,power_w\n1,2\n2\n", "line 3: None is no figure"),
         ("timestamp,power_w\n1,2\n2,nan\n", "line 3: 'nan' is no figure"),
@@ -117,6 +118,7 @@ def test_a_log_counts_where_it_covers_every_process() -> None:
         ("timestamp,power_w\n1,2\n2,2\n2,2\n", "line 4: the time does not rise"),
         (POWERMETRICS.replace("Tue Apr 22", "Tuesday 22"), "line 4: 'Tuesday 22 23:30:01 2026 +0000' is no time"),
         (POWERMETRICS.replace("ANE): 300", "ANE) = 300"), "3 samples and 1 lines of 'Combined Power'"),
+        (POWERMETRICS.partition("CPU Power")[0], "it tells of less than two moments"),
         (POWERMETRICS.replace("Combined Power", "Power"), "3 samples and 0 lines of 'Combined Power'"),
     ],
 )
@@ -126,8 +128,9 @@ def test_what_is_no_power_log_is_refused_with_its_line(tmp_path: Path, text: str
     assert f"is no power log: {told}; it takes" in str(refused.value)
 
 
-def test_a_log_that_is_behind_is_waited_for(tmp_path: Path) -> None:
-    path = written(tmp_path, "timestamp,power_w\n1,2\n2,2\n")
+@pytest.mark.parametrize("so_far", ["", "timestamp,power_w\n", "timestamp,power_w\n1,2\n2,2\n"])
+def test_a_log_that_is_behind_is_waited_for(tmp_path: Path, so_far: str) -> None:
+    path = written(tmp_path, so_far)
     later = threading.Timer(0.5, lambda: path.write_text("timestamp,power_w\n1,2\n2,2\n3,2\n"))
     later.start()
     assert read_log(path, until=2.5).moments == (1, 2, 3)
