@@ -54,7 +54,7 @@ coverage: $(STAMP)dev ## how often each method of judging errs, computed again; 
 agreement-coreml: $(STAMP)dev $(STAMP)models ## whole nets on the evaluator against independent answers; some minutes
 	$(BIN)/python docs/agreement.py
 
-bench: $(STAMP)dev $(STAMP)models ## every speed that the README claims, as a ratio with its bar
+bench: $(STAMP)dev $(STAMP)models ## every speed that docs/speed.md claims, as a ratio with its bar
 	$(BIN)/python benches/run.py
 
 golden: $(STAMP)dev ## rewrite the golden cases from what the program says now; read the diff

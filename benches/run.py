@@ -1,4 +1,4 @@
-"""Measures every speed that the README claims, as a ratio within this run: `python benches/run.py [--only NAME …]`.
+"""Measures every speed that docs/speed.md claims, as a ratio within this run: `python benches/run.py [--only NAME …]`.
 
 Exits 1 when a bar is missed. Seconds differ from machine to machine and from hour to hour, ratios much less.
 """
@@ -34,7 +34,7 @@ def main() -> int:
     """Run what was asked for, print a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=BENCHES, metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--markdown", action="store_true", help="write a table for the README")
+    parser.add_argument("--markdown", action="store_true", help="write a table for docs/speed.md")
     asked = parser.parse_args()
     form = markdown if asked.markdown else line
     print(form(COLUMNS), *([form(["---"] * len(COLUMNS))] if asked.markdown else []), sep="\n")

@@ -43,7 +43,7 @@ def faults() -> str:
 
 
 BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
-    "README.md": {"formats": tables.formats},
+    "docs/formats.md": {"formats": tables.formats},
     "docs/architecture.md": {"floors": floors},
     "docs/spec.md": {
         "keys": tables.language,
@@ -64,8 +64,8 @@ BLOCKS: Final[dict[str, dict[str, Callable[[], str]]]] = {
 }
 """The file, the block's name, and what writes it.
 
-What takes minutes is written by a bench with `--markdown`: the README's block `bench` by benches/run.py, and the block
-`coverage` of docs/judging.md by benches/coverage.py.
+What takes minutes is written elsewhere: the block `matrix` of docs/formats.md by docs/matrix.py, and, with
+`--markdown`, `bench` of docs/speed.md by benches/run.py and `coverage` of docs/judging.md by benches/coverage.py.
 """
 
 

@@ -1,6 +1,6 @@
-"""The README's table of formats and schemes: every pair that the registry offers, made of the digits and measured.
+"""The table of formats and schemes: every pair that the registry offers, made of the digits and measured.
 
-    python docs/matrix.py            check them all, then write the block `matrix` of README.md; some minutes
+    python docs/matrix.py            check them all, then write the block `matrix` of docs/formats.md; some minutes
     python docs/matrix.py --spec     print the spec that is checked
 
 The report of that check is the only source of the figures.
@@ -157,7 +157,7 @@ def _absent(statistic: Statistic) -> str:
 
 
 def block(report: Report) -> str:
-    """The whole block of the README."""
+    """The whole block."""
     return f"{table(COLUMNS, rows(report))}\n\n{_not_taken()}"
 
 
@@ -175,13 +175,13 @@ def _not_taken() -> str:
 
 def main() -> int:
     """Do what the command line asks; the exit code."""
-    parser = argparse.ArgumentParser(description="Measure every format with every scheme, for the README.")
+    parser = argparse.ArgumentParser(description="Measure every format with every scheme, for docs/formats.md.")
     parser.add_argument("--spec", action="store_true", help="print the spec that is checked, and check nothing")
     if parser.parse_args().spec:
         sys.stdout.write(spec())
         return 0
-    readme = ROOT / "README.md"
-    readme.write_text(fill(readme.read_text(), "matrix", block(check())))
+    page = ROOT / "docs" / "formats.md"
+    page.write_text(fill(page.read_text(), "matrix", block(check())))
     return 0
 
 

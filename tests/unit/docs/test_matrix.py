@@ -1,4 +1,4 @@
-"""The README's table of formats and schemes has a row for every pair that the registry offers, and no empty cell."""
+"""The table of formats and schemes has a row for every pair that the registry offers, and no empty cell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 def rows() -> list[list[str]]:
     block = re.search(
-        r"<!-- generated: matrix -->\n(.*?)<!-- /generated -->", (ROOT / "README.md").read_text(), re.DOTALL
+        r"<!-- generated: matrix -->\n(.*?)<!-- /generated -->", (ROOT / "docs" / "formats.md").read_text(), re.DOTALL
     )
     assert block is not None
     table = [line for line in block[1].splitlines() if line.startswith("| `")]
