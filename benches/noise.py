@@ -24,7 +24,7 @@ from statistics import median
 import torch
 from claim import COLUMNS, Claim
 
-from deployspec.cli.inspect import inspector_of, read, target_of
+from deployspec.cli.model_files import inspector_of, read, target_of
 from deployspec.ir.budget import BUDGETS, Budget
 from deployspec.ir.evidence import Measurement, Processes, Rules
 from deployspec.ir.structure import End

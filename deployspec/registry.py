@@ -37,6 +37,10 @@ class Target(Protocol):
     """What a user should know before choosing it, e.g. that its makers deprecate it."""
     reasons: ClassVar[dict[str, str]]
     """Why a form, or a scheme that another format takes, leads nowhere here: text that follows "because"."""
+    suffixes: ClassVar[tuple[str, ...]]
+    """How the names of its files end: `deployspec inspect` and `measure` know them by it."""
+    has_delegates: ClassVar[bool]
+    """Whether its runtime hands operators to delegates, so that `undelegated_ops` can be counted."""
 
     def lowerings(self) -> tuple[Lowering, ...]:
         """The edges of the route graph that this format adds."""

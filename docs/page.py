@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from deployspec.cli.show import read_report
+from deployspec.cli.report_files import read_report
 from deployspec.report.summary import Standing
 from deployspec.report.views import html
 from deployspec.verify import read_unverified

@@ -154,8 +154,13 @@ def _unit(dimension: Dimension) -> str:
 def _concerns(kind: BudgetKind) -> str:
     parts = ["each class"] if kind.keys is Keys.CLASSES else []
     parts += [] if kind.tasks == ANY_TASK else [", ".join(sorted(kind.tasks))]
-    parts += [", ".join(kind.formats)] if kind.formats else []
+    parts += [", ".join(_delegating())] if kind.needs_delegates else []
     return "; ".join(parts) or "all"
+
+
+def _delegating() -> list[str]:
+    targets = registry.names(Family.TARGETS)
+    return [name for name in targets if registry.load(Family.TARGETS, name).has_delegates]
 
 
 def formats() -> str:

@@ -31,6 +31,8 @@ class Careless:
 
     name: ClassVar[str] = "careless"
     form: ClassVar[str] = CARELESS
+    suffixes: ClassVar[tuple[str, ...]] = (".pt",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = "only for tests"
     reasons: ClassVar[dict[str, str]] = {}
 

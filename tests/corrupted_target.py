@@ -34,6 +34,8 @@ class Corrupted:
 
     name: ClassVar[str] = "corrupted"
     form: ClassVar[str] = CORRUPTED
+    suffixes: ClassVar[tuple[str, ...]] = (".tflite",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = "only for tests"
     reasons: ClassVar[dict[str, str]] = {}
 

@@ -26,6 +26,8 @@ class Harmful:
 
     name: ClassVar[str] = "harmful"
     form: ClassVar[str] = HARMFUL
+    suffixes: ClassVar[tuple[str, ...]] = (".pt",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = "only for tests"
 
     reasons: ClassVar[dict[str, str]] = {}

@@ -26,6 +26,8 @@ class Unsteady:
 
     name: ClassVar[str] = "unsteady"
     form: ClassVar[str] = UNSTEADY
+    suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = "only for tests"
     reasons: ClassVar[dict[str, str]] = {}
 

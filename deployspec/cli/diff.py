@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployspec.cli.show import opened
+from deployspec.cli.report_files import opened
 from deployspec.errors import ExitCode
 
 if TYPE_CHECKING:

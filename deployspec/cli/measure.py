@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from deployspec.cli.inspect import format_of, inspector_of, ordered, parse_input, read, require, target_of
-from deployspec.cli.run import read_arrays
+from deployspec.cli.arrays import read_arrays
+from deployspec.cli.model_files import format_of, inspector_of, ordered, parse_input, read, require, target_of
 from deployspec.digests import sha256_path
 from deployspec.errors import ExitCode, UsageError
 from deployspec.ir import codec

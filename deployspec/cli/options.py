@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployspec.cli.show import render
+from deployspec.cli.views import render
 
 if TYPE_CHECKING:
     from deployspec.report.summary import Standing

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
-import numpy as np
 
 from deployspec import registry
-from deployspec.cli.inspect import FORMATS, require
-from deployspec.errors import DataFault, UsageError
+from deployspec.cli.arrays import read_arrays, write_arrays
+from deployspec.cli.model_files import formats_of, require
+from deployspec.errors import UsageError
 from deployspec.registry import Family
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MODES: Final = ("declared", "fp64", "fp16acc")
-
-# RuntimeError is how zipfile refuses encryption and unknown compression; MemoryError meets a header that lies.
-_UNREADABLE: Final = (zlib.error, OSError, ValueError, EOFError, RuntimeError, MemoryError)
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -61,7 +52,7 @@ def command(model: Path, inputs: Path, outputs: Path, mode: str, function: str |
     This is a reference evaluator: it computes what the model means by Core ML's specification. A device rounds and
     may err otherwise, and how long this takes says nothing of how long a device takes.
     """
-    if FORMATS.get(model.suffix, "coreml") != "coreml":
+    if "coreml" not in (formats_of(model) or ["coreml"]):
         raise UsageError(f"run takes an .mlpackage; this is a {model.suffix}")
     require(registry.load(Family.TARGETS, "coreml")().runner().toolchain)
     from deployspec.evaluators.mlprogram import Mode, load
@@ -70,39 +61,3 @@ def command(model: Path, inputs: Path, outputs: Path, mode: str, function: str |
     answered = program.run(read_arrays(inputs))
     write_arrays(outputs, answered)
     click.echo(f"{outputs}: " + ", ".join(f"{name} {list(each.shape)} {each.dtype}" for name, each in answered.items()))
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz by its name. Raises DataFault for what is no whole .npz; no pickle is ever loaded."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.namelist() if each.endswith(".npy")]
-            return {each.removesuffix(".npy"): _array(archive, each) for each in members}
-    except zipfile.BadZipFile:
-        raise DataFault(f"{path} is not a whole .npz file: write it with numpy.savez") from None
-    except _UNREADABLE as error:
-        raise DataFault(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
-    with archive.open(member) as stream:
-        array: np.ndarray = np.load(stream, allow_pickle=False)
-        return array
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz whole or not at all, the same bytes for the same arrays. Raises UsageError.
-
-    numpy.savez takes no array called `file`, and an output may be called so.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(draft, "w") as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    np.save(stream, array, allow_pickle=False)
-        draft.replace(path)
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror or error}") from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import click
 
 from deployspec.cli.credentials import timestamp_authorities, trust_policy
 from deployspec.cli.output import write_whole
-from deployspec.cli.show import artifacts_beside, read_report, report_file
+from deployspec.cli.report_files import artifacts_beside, read_report, report_file
 from deployspec.cli.tokens import read_tokens
 from deployspec.errors import UsageError
 

@@ -73,8 +73,8 @@ class BudgetKind:
     """True when it is judged on a data split, so that `field.` may stand before its name."""
     needs_labels: bool = False
     """True when that split must hold y."""
-    formats: tuple[str, ...] = ()
-    """The formats in which there is such a figure; empty: in all."""
+    needs_delegates: bool = False
+    """True when there is such a figure in formats only whose runtime hands operators to delegates."""
 
 
 def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
@@ -141,7 +141,7 @@ _ROWS: Final = (
     ),
     BudgetKind(
         name="undelegated_ops", dimension=Dimension.COUNT, ceiling=True, kind=EvidenceKind.STATIC,
-        method=Method.EXACT, measured_from="undelegated_ops", formats=("executorch", "tflite"),
+        method=Method.EXACT, measured_from="undelegated_ops", needs_delegates=True,
         meaning="operators left to the portable kernels",
     ),
     BudgetKind(

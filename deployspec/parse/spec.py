@@ -237,8 +237,8 @@ def _budgets(name: str, table: TargetTable, shared: _Shared, faults: Faults) -> 
     path = ("targets", name)
     own = _read_limits(table.budgets, (*path, "budgets"), shared.kinds, shared.document, faults)
     for limit in (*shared.limits, *own):
-        if limit.kind.formats and table.format not in limit.kind.formats:
-            message = f"'{limit.kind.name}' is counted for {' and '.join(limit.kind.formats)}, not for {table.format}"
+        if limit.kind.needs_delegates and not targets.has_delegates(table.format):
+            message = f"'{limit.kind.name}' is counted for {targets.with_delegates()}, not for {table.format}"
             faults.add("wrong-format", message, limit.path, help="put it under the budgets of those targets")
     resolved = shared.with_own(own) if own else shared.common
     if not resolved and not faults.touch("budgets") and not faults.touch(*path, "budgets"):

@@ -60,6 +60,17 @@ def read_plugin(family: Family, name: str, options: dict[str, Any], path: KeyPat
     return None
 
 
+def has_delegates(format: str) -> bool:
+    """Whether its runtime hands operators to delegates; of a format that is not known, nothing is denied."""
+    target = registry.find(Family.TARGETS, format)
+    return target is None or bool(target.has_delegates)
+
+
+def with_delegates() -> str:
+    """The formats of which that is so."""
+    return " and ".join(filter(has_delegates, registry.names(Family.TARGETS)))
+
+
 def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
     """The time that a step of the target may take."""
     if text is None:

@@ -89,6 +89,8 @@ class ExecuTorch:
 
     name: ClassVar[str] = "executorch"
     form: ClassVar[str] = EXECUTORCH
+    suffixes: ClassVar[tuple[str, ...]] = (".pte",)
+    has_delegates: ClassVar[bool] = True
     remark: ClassVar[str] = ""
 
     reasons: ClassVar[dict[str, str]] = {

@@ -51,6 +51,8 @@ class PTMobile:
 
     name: ClassVar[str] = "ptmobile"
     form: ClassVar[str] = PTMOBILE
+    suffixes: ClassVar[tuple[str, ...]] = (".ptl",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = (
         "deprecated by its makers, whose way on is the format 'executorch'; this torch lacks the rewrite for XNNPACK "
         "(optimize_for_mobile), so floating point runs on slower kernels than it could"

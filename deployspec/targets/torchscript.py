@@ -43,6 +43,8 @@ class TorchScript:
 
     name: ClassVar[str] = "torchscript"
     form: ClassVar[str] = TORCHSCRIPT
+    suffixes: ClassVar[tuple[str, ...]] = (".pt",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = "deprecated by its makers since torch 2.13, which still make, save and load it"
     reasons: ClassVar[dict[str, str]] = reasons("int8", "int8-dynamic", "float16", "bfloat16")
 

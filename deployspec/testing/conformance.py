@@ -55,6 +55,8 @@ class TargetConformance:
        weights than the file has.
     7. Nothing in the file tells of the machine that made it, and a second build gives the same bytes.
     8. A second target that asks for the same costs no step.
+    9. The file's name ends as the target declares, and only where it declares delegates does the inspector count what
+       they leave over.
 
     What takes running the file (3) is left out for a format that nothing here executes.
     """
@@ -159,6 +161,12 @@ class TargetConformance:
         assert sum(size for _, size in structure.weight_bytes) <= size_bytes(made.built.artifact(made.case))
         assert structure.operators
         assert all(count > 0 for _, count in structure.operators)
+
+    def test_it_is_as_the_target_declares(self, made: Made) -> None:
+        """How its name ends, and whether there are operators that a delegate may leave over."""
+        target = registry.load(Family.TARGETS, made.case.format)
+        assert made.built.artifact(made.case).name.endswith(target.suffixes)
+        assert made.built.structure(made.case).undelegated is None or target.has_delegates
 
     def test_it_does_not_tell_of_the_machine_that_made_it(self, made: Made) -> None:
         """No path of the project, of the store, of the environment or of the user."""

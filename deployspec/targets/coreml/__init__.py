@@ -95,6 +95,9 @@ class CoreML:
 
     name: ClassVar[str] = "coreml"
     form: ClassVar[str] = COREML
+    suffixes: ClassVar[tuple[str, ...]] = (".mlpackage", ".mlmodel", ".mlmodelc")
+    """The reader of the latter two says what to give instead."""
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = (
         "runs on Apple's systems only: here a reference evaluator tells its quality, and nothing its time"
     )

@@ -76,6 +76,8 @@ class TFLite:
 
     name: ClassVar[str] = "tflite"
     form: ClassVar[str] = TFLITE
+    suffixes: ClassVar[tuple[str, ...]] = (".tflite",)
+    has_delegates: ClassVar[bool] = True
     remark: ClassVar[str] = ""
 
     reasons: ClassVar[dict[str, str]] = {

@@ -40,6 +40,8 @@ class Onnx:
 
     name: ClassVar[str] = "onnx"
     form: ClassVar[str] = ONNX
+    suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
+    has_delegates: ClassVar[bool] = False
     remark: ClassVar[str] = ""
     reasons: ClassVar[dict[str, str]] = {"int8": "this plug-in does not calibrate; int8-dynamic needs no data"}
 

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from mlprograms import Body, Name, Op, add_function, save, save_model
 
 from deployspec.cli import group, main
-from deployspec.cli.run import MODES, read_arrays, write_arrays
+from deployspec.cli.arrays import read_arrays, write_arrays
+from deployspec.cli.run import MODES
 from deployspec.errors import DataFault, UsageError
 from deployspec.evaluators.mlprogram import Mode
 from deployspec.formats.mlpackage import proto
