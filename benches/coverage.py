@@ -20,6 +20,7 @@ from error_rates import (
     Errors,
     f1,
     mean_score,
+    only_raised,
     precision_drop,
     processes,
     share,
@@ -46,6 +47,12 @@ ABOUT = (0.06, 0.06)
 
 UNSEEN = (1.0, ALPHA)
 """Of a mean whose rare, large scores the sample may lack: no method bounds what it has not seen."""
+
+TINY = (3, 4, 5, 39)
+"""Sizes at which a fail of a drop errs most."""
+
+RAISED = (12, 20, 26, 58)
+"""Sizes at which false alarms alone pass wrongly most often."""
 
 LOOKED = ((6,), (6, 12), (6, 12, 24))
 
@@ -110,6 +117,19 @@ def beyond() -> Iterator[Row]:
         yield Row(name, "worst", tuple(Drop(n, limit, relative).worst() for n, limit in BEYOND), (0.06, 0.06))
 
 
+def tiny() -> Iterator[Row]:
+    """Drops of classes with few samples: fails rest on Tango's interval."""
+    for relative, unit in ((False, "pp"), (True, "%")):
+        for limit in (Decimal("0.01"), Decimal("0.05"), Decimal("0.1"), Decimal("0.3")):
+            drops = tuple(Drop(n, limit, relative).worst() for n in TINY)
+            yield Row(f"paired: drop of {float(limit) * 100:g} {unit}", "worst", drops, (ALPHA, 0.15))
+
+
+def raised() -> Iterator[Row]:
+    """A precision drop of which every table is judged: the reference never errs, the artifact adds false alarms."""
+    yield Row("resampled: precision drop up to 30 pp", "worst", tuple(map(only_raised, RAISED)), ABOUT)
+
+
 def over_looks() -> Iterator[Row]:
     """Order statistics over processes, at looks fixed in advance."""
     yield Row("order statistics: median over processes", "any", tuple(map(processes, LOOKED)))
@@ -129,6 +149,8 @@ def _percent(share: float | Decimal) -> str:
 TABLES = (
     Table(("method", "truth", *(f"{n:,}" for n in SIZES), "at most"), by_size),
     Table(("method", "truth", *(f"{n:,}, limit {_percent(limit)}" for n, limit in BEYOND), "at most"), beyond),
+    Table(("method", "truth", *map(str, TINY), "at most"), tiny),
+    Table(("method", "truth, only false alarms added", *map(str, RAISED), "at most"), raised),
     Table(("method", "truth", *(f"looks {', '.join(map(str, looks))}" for looks in LOOKED), "at most"), over_looks),
 )
 

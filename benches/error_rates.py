@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -204,6 +204,21 @@ def _precision_drop(n: int, shares: np.ndarray, drop: float) -> Errors:
         passes += count * (figure.upper < limit)
         fails += count * (figure.lower > limit)
     return Errors(passes / DRAWN, fails / DRAWN, about=True)
+
+
+def only_raised(n: int) -> Errors:
+    """The worst of drops up to 30 pp where the reference never errs and new false alarms alone lower the precision."""
+    alarms, nothing = np.arange(n), PairedOutcomes(both=0, broken=0, repaired=0, neither=0)
+    figures = [Resampled(_raised(n - each, each, nothing), 0).figure(ALPHA) for each in alarms.tolist()]
+    lower, upper = (np.array(each, float) for each in zip(*((one.lower, one.upper) for one in figures), strict=True))
+    drops = np.arange(1, 121) / 400
+    chances = [(drop, binom.pmf(alarms, n, drop)) for drop in drops]
+    return _worst(Errors(chance[upper < drop].sum(), chance[lower > drop].sum()) for drop, chance in chances)
+
+
+def _raised(kept: int, alarms: int, nothing: PairedOutcomes) -> PrecisionDrop:
+    """Of a precision of 1."""
+    return PrecisionDrop(replace(nothing, both=kept), replace(nothing, broken=alarms))
 
 
 SHAPES = {

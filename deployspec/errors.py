@@ -44,7 +44,8 @@ class SpecFaults(DeploySpecError):
     """The spec, or a policy that it extends, has faults; carries every one of them."""
 
     def __init__(self, faults: Sequence[Diagnostic]) -> None:
-        super().__init__(f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the spec")
+        first = f": {faults[0].message}" if faults else ""
+        super().__init__(f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the spec{first}")
         self.faults = tuple(faults)
 
 

@@ -181,7 +181,7 @@ def _key(figure: Measurement) -> _Key:
 
 
 def hold_against(
-    handed: Sequence[Handed], built: Mapping[str, Done], plan: Plan, results: Mapping[str, StepResult]
+    handed: Sequence[Handed], built: Mapping[str, Done], spec: Spec, plan: Plan, results: Mapping[str, StepResult]
 ) -> tuple[Handed, ...]:
     """The runs of the targets that were built.
 
@@ -190,7 +190,7 @@ def hold_against(
     kept = tuple(each for each in handed if each.record.target in built)
     for each in kept:
         _hold(each, built[each.record.target].artifact)
-        for inside, what in miscounts(each.run, plan, results):
+        for inside, what in miscounts(each.run, plan, results, spec.task.labels if spec.task else ()):
             raise each.fault(what, inside)
     return kept
 

@@ -1,9 +1,10 @@
 """Keeps a process that opens models from the network, from secrets, and from writing anywhere but where it must.
 
 As a program, `python -I -S isolation.py POLICY COMMAND…`, it takes these rights away from itself and becomes COMMAND.
-What the system offers is used: a network namespace, and Landlock (https://docs.kernel.org/userspace-api/landlock.html)
-for files, TCP, signals and abstract sockets. Nothing of it needs privileges, and no process gets its rights back. It is
-a Linux matter: elsewhere, and in containers that forbid both, a report says that its processes were unisolated.
+What the system offers is used: a network namespace, with others for what processes share in memory, and Landlock
+(https://docs.kernel.org/userspace-api/landlock.html) for files, TCP, signals and abstract sockets. Nothing of it needs
+privileges, and no process gets its rights back. It is a Linux matter: elsewhere, and in containers that forbid both, a
+report says that its processes were unisolated.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ SECRETS: Final = (
 NETWORK: Final = "network namespace"
 FILES: Final = "Landlock"
 
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm")  # noqa: S108
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 """Written to by programs that do no harm."""
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108
+"""Where processes keep the locks and arrays that they share: written to where it is a process's own."""
 
-_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+_NEW_USER, _NEW_NETWORK, _NEW_IPC, _NEW_MOUNTS = 0x10000000, 0x40000000, 0x08000000, 0x00020000
+_PRIVATE_BENEATH, _NO_DEVICES = 1 << 18 | 1 << 14, 6
 _NO_NEW_PRIVILEGES: Final = 38
 _DROP_CAPABILITY, _CAPABILITIES = 24, 64
 _FILE_OWNERS: Final = range(4)
@@ -71,11 +75,11 @@ class Policy:
                 raise ValueError(f"{secret} cannot be hidden from who may write to the folder that it lies in")
 
     def command(self, program: Sequence[str]) -> list[str]:
-        """The command line that runs `program` under this policy, as far as the system can."""
+        """The command line that runs `program` under this policy, as far as the system can, wherever it is started."""
         if not available():
             return list(program)
         said = {"offline": self.offline} | {
-            name: list(map(str, paths))
+            name: [str(path.absolute()) for path in paths]
             for name, paths in (("writes", self.writes), ("hidden", self.hidden), ("reads", self.reads))
         }
         return [sys.executable, "-I", "-S", __file__, json.dumps(said), *program]
@@ -103,7 +107,7 @@ def available() -> tuple[str, ...]:
 def keep_within(folder: Path) -> None:
     """Let this process, of a single thread, and those it starts write beneath `folder` only, and signal no other."""
     if sys.platform == "linux" and _landlock_version():
-        _restrict([str(folder)], [])
+        _restrict([str(folder), _SHARED_MEMORY], [])  # this as far as the policy that we are under leaves it
 
 
 def end_orphans() -> None:
@@ -142,28 +146,43 @@ def _main(policy: str, *program: str) -> None:
         sys.stdout.write(", ".join(found))
         return
     asked = json.loads(policy)
-    if not asked["offline"]:
-        _leave_the_network()
+    own_memory = asked["offline"] or (_leave_the_network() and _share_no_memory())
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     if _landlock_version():
         home = os.path.expanduser("~")  # noqa: PTH111 - without a home it stays as it is
         hidden = [*asked["hidden"], *(os.path.join(home, each) for each in SECRETS)]  # noqa: PTH118
         found = [os.path.realpath(each) for each in hidden if os.path.exists(each)]  # noqa: PTH110
-        _restrict(asked["writes"], found, asked["reads"])
+        _restrict([*asked["writes"], *[_SHARED_MEMORY] * own_memory], found, asked["reads"])
     os.execvp(program[0], program)  # noqa: S606
 
 
 def _leave_the_network() -> bool:
-    """Whether we are now in a network of our own, which leads nowhere."""
+    """Whether we are now in a network of our own, which leads nowhere, and out of the memory that has a number."""
     libc, uid, gid = ctypes.CDLL(None), os.getuid(), os.getgid()
-    if libc.unshare(_NEW_NETWORK) == 0:
+    if libc.unshare(_NEW_NETWORK | _NEW_IPC) == 0:
         return True
-    if libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
+    if libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC) != 0:
         return False
     with suppress(OSError):  # then we are nobody, and still without a network
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             Path("/proc/self", name).write_text(text)
     return True
+
+
+def _share_no_memory() -> bool:
+    """Whether the memory that is shared by name is now our own, and empty; asked of who has left the network.
+
+    Where somebody keeps folders, a project or a store perhaps, they stay in sight, and it is no memory to write to.
+    """
+    libc = ctypes.CDLL(None)
+    with suppress(OSError), os.scandir(_SHARED_MEMORY) as there:
+        if any(entry.is_dir(follow_symlinks=False) for entry in there):
+            return False
+    if libc.unshare(_NEW_MOUNTS) or libc.mount(None, b"/", None, ctypes.c_ulong(_PRIVATE_BENEATH), None):
+        return False
+    where, how = _SHARED_MEMORY.encode(), ctypes.c_ulong(_NO_DEVICES)
+    mounted: int = libc.mount(b"tmpfs", where, b"tmpfs", how, b"mode=1777")
+    return mounted == 0
 
 
 def _landlock_version() -> int:

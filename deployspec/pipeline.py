@@ -53,12 +53,13 @@ def check(path: Path, request: CheckRequest, watch: Watch) -> Checked:
     found = origins(spec)
     limit = request.memory_limit_bytes or this_machine().memory_bytes
     context = replace(build_context(spec, found), memory_limit_bytes=limit, hidden=request.hidden)
-    with HostLane(apart=True, hidden=request.hidden) as lane:
+    hidden = (*request.hidden, request.store.root, *context.judged)
+    with request.store.workspace() as scratch, HostLane(apart=True, hidden=hidden, scratch=scratch) as lane:
         progress = watch if request.reuse_latency_s else Ahead(watch, lane, plan)
         results = build(plan, request.store, context, jobs=request.jobs, progress=progress)
         made = {each.target: it for each in plan.routes if (it := sound(each.artifact, each.steps, results))}
-        handed = hold_against(handed, made, plan, results)
-        measurements = merged(tuple(_measure(spec, plan, results, lane, request, watch)), handed)
+        handed = hold_against(handed, made, spec, plan, results)
+        measurements = merged(tuple(_measure(spec, plan, results, lane, request, watch, scratch)), handed)
     now = datetime.now(UTC)
     verdicts = tuple(_judge(spec, measurements, now))
     imports = tuple(each.record for each in handed)
@@ -124,12 +125,18 @@ def _findings(
 
 
 def _measure(
-    spec: Spec, plan: Plan, results: dict[str, StepResult], lane: Lane, request: CheckRequest, watch: Watch
+    spec: Spec,
+    plan: Plan,
+    results: dict[str, StepResult],
+    lane: Lane,
+    request: CheckRequest,
+    watch: Watch,
+    scratch: Path,
 ) -> Iterator[Measurement]:
     yield from measure(spec, plan, results, lane)
     yield from measure_uses(plan, results, Ledger(request.store.root / "ledger"))
     samples = SampleStore(request.store.root / "samples")
-    yield from measure_timing(spec, plan, results, lane, samples, _Clock(watch, request.reuse_latency_s))
+    yield from measure_timing(spec, plan, results, lane, samples, _Clock(watch, request.reuse_latency_s), scratch)
 
 
 @dataclass(frozen=True)

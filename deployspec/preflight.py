@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deployspec.build import BuildContext, foresee, missing_distributions
 from deployspec.diagnostics import At, Diagnostic
 from deployspec.errors import SpecFaults, UsageError
-from deployspec.ir.plan import Action
+from deployspec.ir.plan import Action, pip_install
 from deployspec.judge.decidable import decidable
 from deployspec.parse import check_pin, missing_data, parse_spec
 from deployspec.plan import JUDGED_SPLITS, make_plan
@@ -17,22 +17,21 @@ from deployspec.sources.identity import origins
 from deployspec.sources.support import split_support
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deployspec.build import Due, Store
     from deployspec.diagnostics import KeyPath
     from deployspec.ir.artifact import Done
-    from deployspec.ir.plan import Plan
+    from deployspec.ir.plan import Plan, Toolchain
     from deployspec.ir.spec import Spec
     from deployspec.judge.decidable import Decidable
     from deployspec.sources.identity import Origin
 
 
 def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
-    """The spec, narrowed to `targets`, and its plan. Raises SpecFaults, also for data that is missing."""
+    """The spec, narrowed to `targets`, and its plan. Raises as `read_spec` does, and for data that is missing."""
     spec = read_spec(path, targets)
-    check_pin(spec)
     plan = make_plan(spec)
     faults = [*missing_data(spec), *_idle_options(spec, plan)]
     if faults:
@@ -41,8 +40,13 @@ def read(path: Path, targets: Sequence[str] = ()) -> tuple[Spec, Plan]:
 
 
 def read_spec(path: Path, targets: Sequence[str] = ()) -> Spec:
-    """The spec, narrowed to `targets`, with no look at its data. Raises SpecFaults."""
-    return _narrowed(parse_spec(path), targets)
+    """The spec, narrowed to `targets`, with no look at its data.
+
+    Raises SpecFaults, and DigestMismatch for a model that is not the pinned one.
+    """
+    spec = _narrowed(parse_spec(path), targets)
+    check_pin(spec)
+    return spec
 
 
 def _idle_options(spec: Spec, plan: Plan) -> Iterator[Diagnostic]:
@@ -92,7 +96,7 @@ def build_context(spec: Spec, found: Mapping[str, Origin]) -> BuildContext:
     """What the plan leaves open: where the spec lies, and the digests of what no step makes."""
     digests = {origin.id: origin.sha256 for origin in found.values()}
     seed, judged = spec.targets[0].rules.seed, tuple(_judged_files(spec))
-    return BuildContext(folder=spec.folder, model=spec.model, digests=digests, seed=seed, judged=judged)
+    return BuildContext(folder=spec.folder, model=spec.model.as_built(), digests=digests, seed=seed, judged=judged)
 
 
 def _judged_files(spec: Spec) -> Iterator[Path]:
@@ -104,23 +108,28 @@ def _judged_files(spec: Spec) -> Iterator[Path]:
 
 def refuse_missing_extras(spec: Spec, plan: Plan) -> None:
     """Raises SpecFaults with the extra to install, for every target, and every budget, whose toolchain is not there."""
-    found, steps = [], plan.by_id()
+    found: list[Diagnostic] = []
+    steps = plan.by_id()
     for route in plan.routes:
-        toolchains = [steps[step].toolchain for step in route.steps]
-        lacking = {each.extra for each in toolchains if missing_distributions(each)}
         where: KeyPath = ("targets", route.target, "format")
-        found += [_lacks(f"format '{route.format}'", extra, spec, where) for extra in sorted(lacking)]
-    searching = {steps[step].toolchain for _, step in plan.near_duplicates}
-    where = ("budgets", "near_duplicates")
-    found += [_lacks("'near_duplicates'", each.extra, spec, where) for each in searching if missing_distributions(each)]
+        found += _lacks(f"format '{route.format}'", [steps[step].toolchain for step in route.steps], spec, where)
+    searching = [steps[step].toolchain for _, step in plan.near_duplicates]
+    found += _lacks("'near_duplicates'", searching, spec, ("budgets", "near_duplicates"))
     if found:
         raise SpecFaults(found)
 
 
-def _lacks(what: str, extra: str, spec: Spec, where: KeyPath) -> Diagnostic:
-    message = f"{what} needs the extra '{extra}', which is not installed"
-    hint = f"pip install 'deployspec[{extra}]'"
-    return Diagnostic(code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=hint)
+def _lacks(what: str, toolchains: Iterable[Toolchain], spec: Spec, where: KeyPath) -> Iterator[Diagnostic]:
+    """A fault for each extra that is missing, and one for the distributions that are in none."""
+    missing: dict[str, list[str]] = {}
+    for each in dict.fromkeys(toolchains):
+        if lacking := missing_distributions(each):
+            missing[each.extra] = list(dict.fromkeys([*missing.get(each.extra, ()), *lacking]))
+    for extra, names in sorted(missing.items()):
+        needed = f"the extra '{extra}'" if extra else " and ".join(names)
+        message = f"{what} needs {needed}, which {'is' if extra or len(names) == 1 else 'are'} not installed"
+        help = pip_install(extra, names)
+        yield Diagnostic(code="missing-extra", message=message, file=spec.path, path=where, at=At.VALUE, help=help)
 
 
 def _narrowed(spec: Spec, names: Sequence[str]) -> Spec:

@@ -96,6 +96,12 @@ _BUILT_IN: Final[dict[Family, dict[str, str]]] = {
     },
 }
 
+_USUAL: Final[dict[Family, dict[str, Any]]] = {
+    Family.TARGETS: {"remark": "", "reasons": {}, "suffixes": (), "has_delegates": False},
+    Family.PASSES: {"remark": "", "reasons": {}},
+}
+"""What holds of a plug-in of another distribution that does not state it, as one made for an older version may not."""
+
 
 @cache
 def _table(family: Family) -> dict[str, str]:
@@ -118,7 +124,7 @@ def names(family: Family) -> tuple[str, ...]:
 
 
 def load(family: Family, name: str) -> type[Any]:
-    """The plug-in's class. Raises KeyError for a name that no distribution provides."""
+    """The plug-in's class. Raises KeyError for a name that no distribution provides, else as `find` does."""
     found = find(family, name)
     if found is None:
         raise KeyError(name)
@@ -127,13 +133,48 @@ def load(family: Family, name: str) -> type[Any]:
 
 @cache
 def find(family: Family, name: str) -> type[Any] | None:
-    """The plug-in's class, or None for a name that no distribution provides."""
+    """The plug-in's class, or None for a name that no distribution provides.
+
+    Raises UsageError for one of another distribution that cannot be loaded.
+    """
     # Scanning the installed distributions takes longer than validating a spec: it waits for a foreign name.
     known = _BUILT_IN[family] if name in _BUILT_IN[family] else _table(family)
     if name not in known:
         return None
     module, _, attribute = known[name].partition(":")
-    return cast("type[Any]", getattr(importlib.import_module(module), attribute))
+    if name in _BUILT_IN[family]:
+        return cast("type[Any]", getattr(importlib.import_module(module), attribute))
+    try:
+        plugin = cast("type[Any]", getattr(importlib.import_module(module), attribute))
+    except Exception as error:  # somebody else's code fails in any way
+        text = f"the plug-in '{name}' ({known[name]}) cannot be loaded: {error}; uninstall or repair it"
+        raise UsageError(text) from error
+    for stated, usual in _USUAL[family].items():
+        if not hasattr(plugin, stated):
+            setattr(plugin, stated, usual)
+    return plugin
+
+
+@cache
+def _found(family: Family) -> dict[str, type[Any] | UsageError]:
+    """Every plug-in by its name, or why it cannot be loaded."""
+    found: dict[str, type[Any] | UsageError] = {}
+    for name in names(family):
+        try:
+            found[name] = load(family, name)
+        except UsageError as error:
+            found[name] = error
+    return found
+
+
+def sound(family: Family) -> dict[str, type[Any]]:
+    """The plug-ins that can be loaded, sorted by name: for what looks at all of them."""
+    return {name: found for name, found in _found(family).items() if not isinstance(found, UsageError)}
+
+
+def broken(family: Family) -> tuple[str, ...]:
+    """Of each plug-in that `sound` leaves out, why."""
+    return tuple(str(found) for found in _found(family).values() if isinstance(found, UsageError))
 
 
 def ways(target: type[Any]) -> Iterator[tuple[str, Target]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Watch(Progress, Protocol):
-    """Told of everything that takes time."""
+    """Receives progress events of every step that takes time."""
 
     def timing(self, target: Target) -> None:
         """A target's latency is about to be measured."""

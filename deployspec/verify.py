@@ -1,8 +1,8 @@
 """The way back: from a report's bytes to a conclusion that needs nobody's word.
 
 Steps 1 to 5 read. Each trusts only what the one before it established: bytes are verified first, and those same
-bytes are parsed; the first refusal is the last word. Steps 6 to 12 each look for a reason to doubt what was read,
-and all of them are taken. Two import more than cryptography: step 10, which derives the verdicts, and step 2 where
+bytes are parsed; the first refusal ends the verification. Steps 6 to 12 each check what was read, and all of
+them are run. Two import more than cryptography: step 10, which derives the verdicts, and step 2 where
 it is given timestamp authorities.
 """
 
@@ -21,8 +21,8 @@ from deployspec.ir.report import read_time, write_time
 from deployspec.ir.verdict import Outcome
 from deployspec.report import statement
 from deployspec.report.consistency import contradictions
-from deployspec.report.figures import counted
 from deployspec.trust import dsse, strict
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +62,8 @@ class Demands:
     model_sha256: str | None = None
     data_sha256: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By split, the digests of its files: these and no others."""
+    policy_sha256: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By the name that the report gives it, the digest of a policy that the spec extends."""
 
 
 class State(StrEnum):
@@ -275,12 +277,15 @@ def _expect_artifact(folder: Path, target: TargetReport, sizes: set[Decimal]) ->
 
 
 def _expectations(found: Statement, demands: Demands) -> Finding:  # 8
-    """The spec, the model and the data that the verifier has in hand must be those that were checked."""
+    """The spec, its policies, the model and the data that the verifier has in hand must be those that were checked."""
     asked = []
     if demands.spec_sha256 is not None:
         asked.append("spec")
         if demands.spec_sha256 != found.report.spec.sha256:
             raise TrustError(f"the report is for a spec with digest {found.report.spec.sha256}")
+    for name, sha256 in demands.policy_sha256.items():
+        asked.append(f"policy '{name}'")
+        _expect_policy(found.report, name, sha256)
     if demands.model_sha256 is not None:
         asked.append("model")
         model = next(iter(found.report.sources), None)  # the weights, or else the source's own file
@@ -289,13 +294,28 @@ def _expectations(found: Statement, demands: Demands) -> Finding:  # 8
             raise TrustError(f"the report is for another model: {known}")
     unknown = [split for split, sha256 in demands.data_sha256.items() if not _tells(found.report, split, sha256)]
     asked += [f"split '{split}'" for split in demands.data_sha256 if split not in unknown]
-    met = f"as expected: the {', the '.join(asked)}" if asked else ""
+    if not asked and not unknown:
+        return State.NOT_CHECKED, "none was given (--expect-spec, --expect-policy, --expect-model, --expect-data)"
+    met = [f"as expected: the {', the '.join(asked)}"] if asked else []
+    left = list(_policies_left(found.report, demands))
     if unknown:
-        told = f"split {', '.join(map(repr, unknown))}: it comes from code, whose digest does not tell what it yielded"
-        return State.NOT_CHECKED, f"{told}; {met}" if met else told
-    if not met:
-        return State.NOT_CHECKED, "none was given (--expect-spec, --expect-model, --expect-data)"
-    return State.OK, met
+        told = "it comes from code, whose digest does not tell what it yielded"
+        left.append(f"split {', '.join(map(repr, unknown))}: {told}")
+    return State.NOT_CHECKED if left else State.OK, "; ".join([*left, *met])
+
+
+def _expect_policy(report: Report, name: str, expected: frozenset[str]) -> None:
+    recorded = {each.sha256 for each in report.policies if each.name == name}
+    if recorded != expected:
+        known = ", ".join(f"{each.name!r} {each.sha256}" for each in report.policies) or "none"
+        raise TrustError(f"the report is for another policy than that {name!r}: its spec extends {known}")
+
+
+def _policies_left(report: Report, demands: Demands) -> Iterator[str]:
+    """The policies of which nothing is expected: whoever loosens one loosens the spec that extends it."""
+    names = [repr(each.name) for each in report.policies if each.name not in demands.policy_sha256]
+    if names:
+        yield f"policy {', '.join(names)}: no digest was given (--expect-policy)"
 
 
 def _tells(report: Report, split: str, expected: frozenset[str]) -> bool:

@@ -9,7 +9,7 @@ import tomllib
 import types
 import typing
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -289,7 +289,7 @@ def _proven_by(n: int, limits: list[Budget]) -> Iterator[str]:
         else:
             yield f"at most {each.errors} net broken" if limit.ceiling else f"from {n - each.errors:,} right"
     assert found[-1].best is not None
-    yield f"{found[-1].best * 100:.2f} pp"
+    yield f"{(found[-1].best * 100).quantize(Decimal('0.01'), ROUND_CEILING)} pp"
 
 
 def predicate() -> str:

@@ -30,7 +30,7 @@ def line(task: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def ratio(*blocks: tuple[int, int], **changes: Any) -> dict[str, Any]:
-    return {"task": 1, "blocks_ns": list(blocks)} | QUIET | changes
+    return {"task": 1, "blocks_ns": list(blocks), "inputs": 1} | QUIET | changes
 
 
 class Bench:

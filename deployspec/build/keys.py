@@ -1,8 +1,8 @@
 """A step's key: the digest of everything that its output may depend on.
 
 These are its function's code, its options, the digests of its inputs, the model's table, the seed and the
-versions of its toolchain. Nothing else is in it: no time, no path, no name of a target, so that two
-targets which ask for the same work share it.
+versions of its toolchain. Nothing else is in it: no time, no folder of this machine, no name of a target, so that two
+targets which ask for the same work share it. Paths are in it as the spec writes them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import sys
 from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.digests import sha256_file, sha256_json
 from deployspec.errors import UsageError
+from deployspec.ir.plan import pip_install
 from deployspec.sources.identity import installed
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from deployspec.ir.plan import Step, Toolchain
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+_NAMING_CODE: Final = frozenset({"function", "inspector", "needs", "script"})
+"""Options whose values name modules, with or without a package; of all others only dotted names do."""
 
 
 def key_ingredients(
@@ -96,9 +100,8 @@ def toolchain_versions(toolchain: Toolchain) -> dict[str, str]:
     Raises UsageError for distributions that are not installed; the text says how to install them.
     """
     if missing := missing_distributions(toolchain):
-        raise UsageError(
-            f"the toolchain '{toolchain.name}' needs {', '.join(missing)}: pip install 'deployspec[{toolchain.extra}]'"
-        )
+        install = pip_install(toolchain.extra, missing)
+        raise UsageError(f"the toolchain '{toolchain.name}' needs {', '.join(missing)}: {install}")
     machine = {"python": platform.python_version(), "platform": f"{sys.platform}-{platform.machine()}"}
     return machine | {name: version or "" for name, version in installed_versions(toolchain).items()}
 
@@ -111,17 +114,16 @@ def code_sha256(step: Step) -> str:
 def code_files(step: Step) -> set[Path]:
     """The files of the code that `step` runs.
 
-    These are the module of the step's function, what that module imports of its own package, at its top or inside
-    a function, and likewise the modules that the options name: a runner, an inspector. What is imported for types
-    alone does not run.
+    These are the module of the step's function, what that module imports of its own package and of ours, at its top or
+    inside a function, and likewise the modules that the options name: a runner, an inspector. What is imported for
+    types alone does not run.
     """
     module = step.function.partition(":")[0]
     files = set(_reached(module))
     if not files:
         raise ModuleNotFoundError(f"step '{step.id}' names the module '{module}', which has no source file")
-    for name in _strings(step.options):
-        named = name.partition(":")[0]
-        files |= set(_reached(named)) if _DOTTED.fullmatch(named) else set()
+    for named in _modules(step.options):
+        files |= set(_reached(named))
     return files
 
 
@@ -131,8 +133,8 @@ _file_sha256 = cache(sha256_file)
 
 @cache
 def _reached(module: str) -> tuple[Path, ...]:
-    """The files of `module` and of all it imports, at any depth, of its own top-level package."""
-    package = module.partition(".")[0]
+    """The files of `module` and of all it imports, at any depth, of its own top-level package and of ours."""
+    followed = {module.partition(".")[0], "deployspec"}
     found: dict[str, Path] = {}
     waiting = [module]
     while waiting:
@@ -141,7 +143,7 @@ def _reached(module: str) -> tuple[Path, ...]:
         if name in found or file is None:
             continue
         found[name] = file
-        waiting += [each for each in _imported(name, file) if each.partition(".")[0] == package]
+        waiting += [each for each in _imported(name, file) if each.partition(".")[0] in followed]
     return tuple(found.values())
 
 
@@ -181,19 +183,21 @@ def _module_file(module: str) -> Path | None:
     if spec is None:
         return None
     if not rest:
-        return Path(spec.origin) if spec.origin else None
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
     bases = [Path(folder, *rest) for folder in spec.submodule_search_locations or ()]
     candidates = (file for base in bases for file in (base.with_suffix(".py"), base / "__init__.py"))
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every string inside a JSON value."""
+def _modules(value: Any, key: str = "") -> Iterator[str]:
+    """Every string inside a JSON value, up to its colon, that names a module; `key` is the option it stands under."""
     if isinstance(value, str):
-        yield value
+        name = value.partition(":")[0]
+        if _DOTTED.fullmatch(name) or (key in _NAMING_CODE and name.isidentifier()):
+            yield name
     elif isinstance(value, dict):
-        for each in value.values():
-            yield from _strings(each)
+        for inner, each in value.items():
+            yield from _modules(each, inner)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _strings(each)
+            yield from _modules(each, key)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from deployspec.build.store import FULL
+from deployspec.build.store import OUT_FOLDER
+from deployspec.disk import FULL
 from deployspec.errors import StepFailed, StoreError
+from deployspec.ir.plan import Action
+from deployspec.lanes.giving import give
 from deployspec.lanes.taking import take
 
 if TYPE_CHECKING:
     from deployspec.build.messages import Task
     from deployspec.isolation import Policy
+
+_TAKEN: Final = "taken"
+"""Beside a worker's own folder, where it does not write: what it wrote, while it is copied."""
+
+_LABELS: Final = "y.npy"
+"""What `deployspec.sources.dataset` calls them."""
+
+_LABELLED: Final = (Action.CONVERT, Action.SCORE)
+"""Steps that train by labels, or hold answers against them; whatever else runs the model's code is given none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +47,8 @@ class Place:
         """New folders in `scratch` for a worker that may not read `hidden` either."""
         home = Path(mkdtemp(prefix="worker-", dir=scratch))
         own, given = home / "own", home / "given"
-        own.mkdir()
-        given.mkdir()
+        for folder in (own, given, home / _TAKEN):
+            folder.mkdir()
         kept = replace(policy, writes=(own,), reads=(given,), hidden=(*policy.hidden, *hidden))
         return cls(scratch=own, policy=kept, given=given, hidden=hidden)
 
@@ -45,7 +56,7 @@ class Place:
         """The task as a worker here can do it."""
         if self.given is None:
             return task
-        inputs = {role: self._given(folder) for role, folder in task.job.inputs.items()}
+        inputs = {role: self._given(folder, task.step.action) for role, folder in task.job.inputs.items()}
         return replace(task, job=replace(task.job, inputs=inputs, out=self._out(task)))
 
     def take(self, task: Task) -> None:
@@ -56,33 +67,29 @@ class Place:
         if self.given is None:
             return
         shutil.rmtree(task.job.out, ignore_errors=True)
+        moved = Path(mkdtemp(dir=self.given.with_name(_TAKEN)))
         try:
-            take(self._out(task), task.job.out)
+            self._out(task).rename(moved / OUT_FOLDER)  # out of reach: what is copied and removed is no other folder
+            take(moved / OUT_FOLDER, task.job.out)
         except OSError as error:
             if error.errno in FULL:
                 raise StoreError(f"{error.strerror}. Next: free some space, and run again") from error
             raise StepFailed(task.step.id, f"its output cannot be read: {error.strerror}", task.log) from error
-        shutil.rmtree(self._out(task), ignore_errors=True)
+        finally:
+            shutil.rmtree(moved, ignore_errors=True)
 
     def _out(self, task: Task) -> Path:
-        return self.scratch / task.job.out.parent.name / task.job.out.name
+        """Right in the folder that the worker cannot replace: it may make anything of what lies there, a link too."""
+        return self.scratch / task.job.out.parent.name
 
-    def _given(self, folder: Path) -> Path:
-        """`folder`, or links to its files where it lies in something hidden."""
+    def _given(self, folder: Path, action: Action) -> Path:
+        """`folder`, or links to the files that such a step may see where it lies in something hidden."""
         assert self.policy is not None
         assert self.given is not None
         for hidden in self.policy.hidden:
             if folder.is_relative_to(hidden):
-                there = self.given / folder.relative_to(hidden)
+                there = self.given / action / folder.relative_to(hidden)
                 if not there.exists():
-                    shutil.copytree(folder, there, copy_function=_link)
+                    give(folder, there, without=() if action in _LABELLED else (_LABELS,))
                 return there
         return folder
-
-
-def _link(source: str, target: str) -> None:
-    """The same file under another name; a copy where the file system knows no such thing."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -9,20 +9,22 @@ import sys
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.reduction import send_handle
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deployspec.isolation import end_beneath
+from deployspec.isolation import available, end_beneath
 from deployspec.lanes.environment import confined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from deployspec.build.messages import Task
     from deployspec.build.place import Place
 
 EXIT_S: Final = 5
 """How long a worker that closed its connection may take to end by itself."""
+
+_SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
 
 TRIED_AGAIN: Final = "--- tried again, alone in a fresh worker ---"
 """In a log, between what two tries of a step wrote."""
@@ -52,7 +54,7 @@ class WorkerProcess:
         command += map(str, (theirs.fileno(), leash.fileno(), memory_limit_bytes or 0))
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                place.policy.command(command) if place.policy else command,
+                _supervised(place.policy.command(command), leash.fileno()) if place.policy else command,
                 pass_fds=(theirs.fileno(), leash.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -92,7 +94,7 @@ class WorkerProcess:
         return f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
 
     def _end_strays(self) -> None:
-        """End also what has left the group: as long as the worker lives, though it be stopped, it is beneath it."""
+        """End also what has left the group: it is beneath the process that we started, though that be stopped."""
         os.kill(self._process.pid, signal.SIGSTOP)
         ended: set[int] = set()
         while (found := end_beneath(self._process.pid)) - ended:
@@ -103,6 +105,11 @@ class WorkerProcess:
         self.kill()
         self._connection.close()
         self._leash.close()
+
+
+def _supervised(command: list[str], leash: int) -> list[str]:
+    """The command line of a policy, run by a supervisor: it ends what a worker that ends by itself has left running."""
+    return [*command[:3], str(_SUPERVISOR), str(leash), *command[3:]] if available() else command
 
 
 def worker_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:

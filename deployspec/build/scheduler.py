@@ -22,7 +22,7 @@ from deployspec.build.progress import Progress, Silent
 from deployspec.build.store import OUT_FOLDER, Entry, Store
 from deployspec.build.tracked import refuse_tracked
 from deployspec.errors import DigestMismatch, StepFailed, StoreError
-from deployspec.ir.artifact import Done, Failed, Job, StepResult
+from deployspec.ir.artifact import ARTIFACT_FOLDER, Done, Failed, Job, NotOneArtifact, StepResult, the_artifact
 from deployspec.ir.plan import Action
 from deployspec.isolation import Policy
 
@@ -55,7 +55,7 @@ class BuildContext:
     hidden: tuple[Path, ...] = ()
     """Files that no step may read: the signing key."""
     judged: tuple[Path, ...] = ()
-    """The files of the judged splits, which no step may read that makes an artifact."""
+    """The files of the judged splits, which only the steps that prepare them may read."""
 
 
 def build(
@@ -127,6 +127,7 @@ class _Run:
         self._context = context
         self._progress = progress
         self._steps = plan.by_id()
+        self._lowered = {route.artifact for route in plan.routes}
         self._model = json.loads(json.dumps(asdict(context.model), default=str))
         self._urgency = _remaining_cost_s(plan)
         self._sorter = TopologicalSorter({step.id: self._needs(step) for step in plan.steps})
@@ -223,7 +224,7 @@ class _Run:
         out = claim.home / OUT_FOLDER
         job = Job(inputs=inputs, out=out, options=step.options, model=context.model, seed=context.seed)
         self._progress.started(step)
-        hidden = context.judged if step.action is Action.CONVERT else ()
+        hidden = () if step.action is Action.PREPARE else context.judged
         future = executor.submit(Task(step=step, job=job, log=log, hidden=hidden), self._to_come(step))
         self._claims[future] = claim
 
@@ -238,8 +239,8 @@ class _Run:
             result = self._publish(claim, future)
         except StepFailed as failure:
             result = Failed(step=claim.step.id, reason=failure.reason, log=failure.log)
-        except DigestMismatch as unnameable:
-            result = Failed(step=claim.step.id, reason=f"its output: {unnameable}", log=claim.log)
+        except (DigestMismatch, NotOneArtifact) as fault:
+            result = Failed(step=claim.step.id, reason=f"its output: {fault}", log=claim.log)
         finally:
             claim.lock.release()
         self._settle(claim.step, result)
@@ -247,6 +248,9 @@ class _Run:
     def _publish(self, claim: _Claim, future: Future[Answer]) -> StepResult:
         try:
             answer = future.result()
+            out = claim.home / OUT_FOLDER
+            if claim.step.id in self._lowered or (out / ARTIFACT_FOLDER).exists():
+                the_artifact(out)  # the files that a folder holds have no order: what is judged is what ships
             entry = self._store.publish(
                 claim.key,
                 claim.home,

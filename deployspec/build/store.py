@@ -16,7 +16,6 @@ Reading never writes: a store that does not exist yet is empty.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.digests import sha256_json, sha256_path
+from deployspec.disk import STORE_VARIABLE, explained
 from deployspec.errors import DigestMismatch, StoreError
 
 if TYPE_CHECKING:
@@ -38,14 +38,11 @@ if TYPE_CHECKING:
 LAYOUT: Final = "1\n"
 OUT_FOLDER: Final = "out"
 RECORD: Final = "step.json"
-STORE_VARIABLE: Final = "DEPLOYSPEC_STORE"
 
 _CACHEDIR_TAG: Final = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
-    "# Made by deployspec; steps/ and logs/ are safe to delete, ledger/ and samples/ come back no more.\n"
+    "# Made by deployspec; steps/ and logs/ are safe to delete, ledger/ and samples/ cannot be rebuilt.\n"
 )
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""How a system says that there is no room for what is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +64,7 @@ class Store:
     def get(self, key: str) -> Entry | None:
         """The entry of `key`, None where there is none or where its bytes are no longer those that were published."""
         home = self._home(key)
-        with self._explained("read"):
+        with explained("read", self.root):
             try:
                 record = json.loads((home / RECORD).read_bytes())
                 found = {name: record[name] for name in ("sha256", "facts", "seconds")}
@@ -102,7 +99,7 @@ class Store:
             if found := self.get(key):
                 return found
         target = self._home(key)
-        with self._explained("write"):
+        with explained("write", self.root):
             (home / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))
             _sync_tree(home)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +111,7 @@ class Store:
 
     def ingredients(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The id of the step and the ingredients of the key of each entry that tells them, the oldest first."""
-        with self._explained("read"):
+        with explained("read", self.root):
             records = sorted(self.root.glob(f"steps/*/*/{RECORD}"), key=lambda path: path.stat().st_mtime_ns)
             for path in records:
                 with suppress(FileNotFoundError, ValueError):
@@ -129,7 +126,7 @@ class Store:
 
         self._prepare()
         lock = FileLock(self.root / "locks" / f"{key}.lock", thread_local=False)
-        with self._explained("lock a step"):
+        with explained("lock a step", self.root):
             try:
                 lock.acquire(timeout=timeout_s)
             except Timeout:
@@ -153,7 +150,7 @@ class Store:
         self._prepare()
         folder = self.root / "tmp" / uuid.uuid4().hex
         lock = FileLock(folder.with_suffix(".lock"), thread_local=False)
-        with self._explained("write"):
+        with explained("write", self.root):
             self._sweep()
             lock.acquire()
             folder.mkdir()
@@ -175,7 +172,7 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the layout where it is missing. Raises StoreError for a folder that is something else."""
-        with self._explained("write"):
+        with explained("write", self.root):
             if self._layout() is None:
                 self._refuse_foreign()
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -202,18 +199,6 @@ class Store:
             raise StoreError(
                 f"{self.root} holds files and is no store: let {STORE_VARIABLE} name a new or an empty folder"
             )
-
-    @contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            remedy = "free some space" if error.errno in FULL else "make it readable and writable for you"
-            raise StoreError(
-                f"cannot {doing} in the store {self.root}: {error.strerror or error}. "
-                f"What it holds is whole. Next: {remedy}, "
-                f"or let {STORE_VARIABLE} name a folder elsewhere, and run again"
-            ) from error
 
 
 def default_store(spec: Path, environment: Mapping[str, str] = os.environ) -> Store:

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "init": "Write a commented spec for a model.",
-    "validate": "Check specs and policies, and tell every fault at once, each with its place.",
+    "validate": "Check specs and policies, and report every fault with its location.",
     "plan": "Show the steps of every target, and what the data can decide.",
     "check": "Build, measure and judge every target, and sign the report.",
-    "judge": "Judge measurements that were made elsewhere, without building.",
-    "evidence": "Check measurements made elsewhere, turn logs into them, and sign them.",
-    "verify": "Derive a report's conclusion again, and doubt everything in it.",
-    "sign": "Add a signature to a report: a second person's.",
-    "show": "Show a report for people to read.",
-    "diff": "Tell what changed from one report, or spec, to another.",
-    "inspect": "Tell what a model file holds, from its own bytes.",
+    "judge": "Judge measurements made elsewhere, without building.",
+    "evidence": "Check, convert and sign measurements made elsewhere.",
+    "verify": "Verify a report: signatures, digests, and every verdict derived again.",
+    "sign": "Add a signature to a report.",
+    "show": "Show a report in readable form.",
+    "diff": "Show what changed between two reports or specs.",
+    "inspect": "Show the contents of a model file.",
     "measure": "Measure a model file on this machine, without a spec.",
     "run": "Run a Core ML model in the reference evaluator, on any machine.",
     "keygen": "Make a key pair to sign reports with.",
-    "targets": "Tell the formats, what each takes, and what is installed.",
+    "targets": "List formats and passes, their options, and what is installed.",
     "schema": "Print the JSON schema of the spec language, for editors.",
 }
 """Every command and the line that `--help` gives it; its module exposes `command`."""
@@ -108,16 +108,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = ExitCode.FAULTY
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: nothing is left running, what was finished is kept", err=True)
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        click.echo("; ".join(["interrupted: nothing is left running", *map(str, stopped.args)]), err=True)
         code = ExitCode.INTERRUPTED
     except Exception as error:
-        code = _told(error)
+        code = _report_crash(error)
     sys.exit(int(code or 0))
 
 
 def _prepare() -> None:
-    """Take care of who started us: closed streams take what is said to nowhere, and to be told to end is Ctrl-C."""
+    """Open closed standard streams on the null device, and handle SIGTERM like Ctrl-C."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - lives as long as the program
@@ -125,8 +125,8 @@ def _prepare() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _told(error: Exception) -> ExitCode:
-    """Say that nothing can be written to our streams any more, or else that this is a bug."""
+def _report_crash(error: Exception) -> ExitCode:
+    """Report that the output cannot be written, or else a bug with its traceback."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         with suppress(OSError):
             click.echo(f"error: the output cannot be written: {error.strerror}", err=True)

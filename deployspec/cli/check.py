@@ -9,9 +9,12 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
+from deployspec.cli.named import NamedPath
 from deployspec.cli.options import (
-    format_option,
+    DURATION,
+    SIZE,
     key_option,
+    report_format_option,
     say_judged,
     say_kept,
     strict_option,
@@ -20,23 +23,6 @@ from deployspec.cli.options import (
 )
 from deployspec.cli.page import require_page, write_page
 from deployspec.cli.watch import watch
-from deployspec.units import QuantityError, parse_duration_s, parse_size_bytes
-
-
-def _bytes(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """A size such as `8 GB`."""
-    try:
-        return None if value is None else parse_size_bytes(value)
-    except QuantityError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """A duration such as `30 min`."""
-    try:
-        return None if value is None else parse_duration_s(value)
-    except QuantityError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.command(
@@ -47,11 +33,11 @@ Examples:
   deployspec check specs/digits.toml --reuse-latency '1 h'
 """
 )
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=NamedPath())
 @targets_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default=Path("deployspec-report"),
     show_default=True,
     help="Folder for report.dsse.json and artifacts/.",
@@ -60,8 +46,7 @@ Examples:
 @click.option(
     "--reuse-latency",
     "reuse_latency_s",
-    callback=_seconds,
-    metavar="MAX_AGE",
+    type=DURATION,
     help="Use timings of the same artifacts that are at most this old; the report says so.",
 )
 @click.option(
@@ -74,20 +59,19 @@ Examples:
 @click.option(
     "--memory-limit",
     "memory_limit_bytes",
-    callback=_bytes,
-    metavar="SIZE",
+    type=SIZE,
     help="Memory that each step may take, e.g. '8 GB'; one that wants more fails.  [default: the machine's]",
 )
 @click.option(
     "--evidence",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Measurements of these artifacts that were made elsewhere; may be repeated. The better evidence decides.",
 )
 @trust_option
 @strict_option
-@format_option
+@report_format_option
 @click.option("--html", is_flag=True, help="Also write report.html, one page to read, to print and to send around.")
 def command(
     spec: Path,
@@ -129,8 +113,11 @@ def command(
         trust=trust_policy(trust),
         kept=say_kept,
     )
-    with watch(sys.stderr) as told:
-        checked = check(spec, request, told)
+    try:
+        with watch(sys.stderr) as progress:
+            checked = check(spec, request, progress)
+    except KeyboardInterrupt:
+        raise click.Abort("the steps that are finished are kept in the store") from None
     standing = say_judged(checked, form)
     if html:
         page = out / PAGE_NAME

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.cli.report_files import opened
 from deployspec.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.ir.report import Report
     from deployspec.ir.spec import Spec
     from deployspec.report.diff import Change
@@ -28,23 +31,15 @@ Examples:
 Exit codes: 0 no regression, 1 a regression, 2 one of them cannot be read.
 """
 )
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=NamedPath())
+@click.argument("new", type=NamedPath())
 @click.option("--strict", is_flag=True, help="Count a figure that got worse by more than noise as a regression.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="markdown is for a pull request, json for programs.",
-)
+@format_option("text", "markdown", "json", help="markdown is for a pull request, json for programs.")
 def command(old: Path, new: Path, *, strict: bool, form: str) -> None:
-    """Tell what changed from OLD to NEW: reports (report.dsse.json, or the folder of one) or specs (.toml).
+    """Show what changed from OLD to NEW: reports (report.dsse.json, or the folder of one) or specs (.toml).
 
-    Budgets, rules of proof and waivers that were loosened, verdicts that got worse and evidence that got weaker are
-    regressions. Figures are told with their intervals, and with whether the change is more than noise. Neither report
-    is verified: `deployspec verify` does that.
+    Loosened budgets, rules of proof and waivers, worse verdicts and weaker evidence are regressions. Each figure is
+    shown with its interval and whether the change exceeds noise. Neither report is verified: use `deployspec verify`.
     """
     from deployspec.report.views import changes as views
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deployspec.cli.credentials import signing_key
+from deployspec.cli.named import NamedPath
 from deployspec.ir.device import MeasuredOn
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _EXAMPLES = """\b
 Examples:
@@ -22,9 +26,9 @@ One log is one process, however many calls it timed: a verdict at 95 % takes at 
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=NamedPath(dir_okay=False), metavar="FILE…")
 @click.option("--target", metavar="NAME", help="Of logs: the spec's target that was measured.")
-@click.option("--artifact", type=click.Path(path_type=Path), help="Of logs: the file or folder that was measured.")
+@click.option("--artifact", type=NamedPath(), help="Of logs: the file or folder that was measured.")
 @click.option("--device", metavar="NAME", help="Of logs: the device, by the name that the spec calls it.")
 @click.option(
     "--class",
@@ -33,8 +37,8 @@ One log is one process, however many calls it timed: a verdict at 95 % takes at 
     help="Of logs: what ran the artifact.  [device where --device names one, else host]",
 )
 @click.option("--runtime", default="", metavar="TEXT", help="Of logs: name and version of what ran the artifact.")
-@click.option("--key", type=click.Path(path_type=Path), help="The lab's private key (PEM, or hsm:…), to sign with.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here.  [standard output]")
+@click.option("--key", type=NamedPath(), help="The lab's private key (PEM, or hsm:…), to sign with.")
+@click.option("--out", type=NamedPath(dir_okay=False), help="Write here.  [standard output]")
 def command(
     files: tuple[Path, ...],
     target: str | None,
@@ -51,7 +55,7 @@ def command(
     """
     from deployspec.cli.output import write_whole
     from deployspec.measure.imported import Logs, document_of, read_document, read_file
-    from deployspec.report.figures import counted
+    from deployspec.wording import counted
 
     signing = signing_key(key)
     ran_on = MeasuredOn(measured_on) if measured_on else None

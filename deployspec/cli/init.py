@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from deployspec.cli.named import NamedPath
 from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
 from deployspec.ir.data import SPLITS
@@ -38,7 +39,7 @@ Examples:
 @click.argument("source")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default=Path("deployspec.toml"),
     show_default=True,
     help="Where to write the spec; an existing file is never overwritten.",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from deployspec.cli.model_files import format_of, inspector_of, parse_input, read
+from deployspec.cli.model_files import format_of, inspector_of, parse_input, read, target_of
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deployspec.ir.plan import Runner
     from deployspec.ir.structure import End, Structure
+
+TIME_LIMIT_S: Final = 60
+"""For a runtime that is queried for what the file does not contain."""
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -25,7 +33,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=NamedPath())
 @click.option(
     "--input",
     "inputs",
@@ -33,25 +41,48 @@ Examples:
     multiple=True,
     help="An input's shape, as image=1x3x224x224: .pt and .ptl keep none, and without it no MACs are counted.",
 )
-@click.option("--as", "name", metavar="FORMAT", help="The format, where the file's name does not tell it.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
+@click.option("--as", "name", metavar="FORMAT", help="The format, if the file name does not show it.")
+@format_option("text", "json")
 def command(model: Path, inputs: tuple[str, ...], name: str | None, form: str) -> None:
-    """Tell what MODEL, a file of any format, holds.
+    """Show the contents of MODEL, a file of any format.
 
     Its inputs and outputs, operators, parameters, bytes of weights and multiply-accumulates, the oldest system that
-    runs it, and what is known to go wrong with it on devices. The model is read, not run, and without its framework.
+    runs it, and what is known to go wrong with it on devices. The model is read without its framework, and not run;
+    only the operators that a delegate leaves are queried from its runtime, in an isolated process.
     """
     if not model.exists():
         raise UsageError(f"no file or folder '{model}'")
     name = name or format_of(model)
     structure = read(model, inspector_of(name), tuple(map(parse_input, inputs)))
+    if runner := target_of(name).inspector().asks:
+        structure = asked(structure, model, runner)
     if form == "json":
         from deployspec.ir import codec
 
-        told = {"file": model.name, "format": name} | codec.encode(structure)
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
+        document = {"file": model.name, "format": name} | codec.encode(structure)
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join([f"{model.name}: {name}", *(f"  {key:<13}{text}" for key, text in _lines(structure))]))
+
+
+def asked(structure: Structure, model: Path, runner: Runner, time_limit_s: int = TIME_LIMIT_S) -> Structure:
+    """What was found, and what the runtime reports of MODEL in an isolated process; its failure is a finding."""
+    from deployspec.ir.codec import CodecError
+    from deployspec.isolation import hide_memory
+    from deployspec.lanes.host import HostLane
+    from deployspec.lanes.program import Program, ProgramFailed
+    from deployspec.measure.structure import divided
+
+    job = {"artifact": "model", "options": {}, "tasks": [{"task": "describe"}]}
+    hide_memory()
+    with HostLane(apart=True) as lane, tempfile.TemporaryDirectory(prefix="deployspec-inspect-") as nothing:
+        fetch, files = Path(nothing), {"model": model}
+        program = Program(runner=runner, job=job, files=files, fetch=fetch, time_limit_s=time_limit_s)
+        try:
+            return divided(structure, lane.run(program))
+        except (ProgramFailed, CodecError) as error:
+            finding = f"its runtime does not tell which operators a delegate leaves: {error}"
+            return replace(structure, findings=(*structure.findings, finding))
 
 
 def _lines(structure: Structure) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from deployspec.cli.credentials import signing_key, trust_policy
+from deployspec.cli.named import NamedPath
 from deployspec.cli.options import (
-    format_option,
     key_option,
+    report_format_option,
     say_judged,
     say_kept,
     strict_option,
@@ -26,6 +27,7 @@ Examples:
 \b
 Exit codes, the first that applies:
   2  the spec, an evidence file or the command is wrong
+  5  the model is not the one that the spec pins
   1  a budget fails
   3  not proven: inconclusive or not measured
   0  every budget passes
@@ -33,12 +35,12 @@ Exit codes, the first that applies:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=NamedPath())
 @click.option(
     "--evidence",
     required=True,
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="An evidence document, or the envelope in which a lab signed it; may be repeated.",
 )
@@ -46,14 +48,14 @@ Exit codes, the first that applies:
 @targets_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     default=Path("deployspec-judged"),
     show_default=True,
     help="Folder for report.dsse.json.",
 )
 @key_option
 @strict_option
-@format_option
+@report_format_option
 def command(
     spec: Path,
     evidence: tuple[Path, ...],

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from deployspec.cli.named import NamedPath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _EXAMPLES = """\b
 Examples:
@@ -19,8 +24,8 @@ Examples:
     "prefix",
     required=True,
     metavar="PREFIX",
-    type=click.Path(path_type=Path),
-    help="Write PREFIX.pem (keep it secret) and PREFIX.pub.pem (give it to whoever verifies).",
+    type=NamedPath(),
+    help="Write PREFIX.pem (keep it secret) and PREFIX.pub.pem (give it to verifiers).",
 )
 @click.option(
     "--algorithm",

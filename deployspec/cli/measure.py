@@ -13,6 +13,8 @@ import click
 
 from deployspec.cli.arrays import read_arrays
 from deployspec.cli.model_files import format_of, inspector_of, ordered, parse_input, read, require, target_of
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import DURATION, format_option
 from deployspec.digests import sha256_path
 from deployspec.errors import ExitCode, UsageError
 from deployspec.ir import codec
@@ -27,7 +29,8 @@ from deployspec.measure.file import File, drawn, held, timed_file
 from deployspec.measure.power_log import read_log
 from deployspec.measure.size import measure_size
 from deployspec.measure.timing import FIGURES, time_artifact
-from deployspec.units import Dimension, QuantityError, parse_duration_s, scale_of, shown
+from deployspec.units import Dimension, scale_of, shown
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +54,7 @@ _NAMES: Final = {
     "sustained_slowdown": ("slowdown", Dimension.SHARE),
     "energy": ("energy", Dimension.ENERGY),
 }
-"""What is told, in this order: each measurement's name for people, and its unit."""
+"""What is shown, in this order: each measurement's name for people, and its unit."""
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -63,7 +66,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("artifact", type=NamedPath())
 @click.option(
     "--calls",
     type=click.IntRange(50, 10**6),
@@ -82,7 +85,7 @@ Examples:
     "--inputs",
     "arrays",
     metavar="X.npz",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="The arrays of one call, each by its input's name; without them they are drawn.",
 )
 @click.option(
@@ -92,19 +95,18 @@ Examples:
     multiple=True,
     help="An input's shape, as image=1x3x224x224: .pt and .ptl keep none.",
 )
-@click.option(
-    "--baseline", metavar="OTHER", type=click.Path(path_type=Path), help="A file of the same format, timed interleaved."
-)
+@click.option("--baseline", metavar="OTHER", type=NamedPath(), help="A file of the same format, timed interleaved.")
 @click.option(
     "--sustained",
-    metavar="TIME",
-    help='Also call for so long on end in each process, e.g. "2 min", after a rest as long.',
+    "sustained_s",
+    type=DURATION,
+    help='Also call continuously for this long in each process, e.g. "2 min", after an equal rest.',
 )
 @click.option("--energy", is_flag=True, help="Also count the energy of a call, with the machine's own counter.")
 @click.option(
     "--power-log",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="The same, from a log that another program keeps meanwhile: powermetrics, or a meter's table.",
 )
 @click.option(
@@ -114,9 +116,16 @@ Examples:
     show_default=True,
     help="The kernels that a quantized .pt was made for: those of phones, or those of servers.",
 )
-@click.option("--as", "name", metavar="FORMAT", help="The format, where the file's name does not tell it.")
-@click.option("--time-limit", default="30 min", show_default=True, help="What was measured by then is told.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
+@click.option("--as", "name", metavar="FORMAT", help="The format, if the file name does not show it.")
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=DURATION,
+    default="30 min",
+    show_default=True,
+    help="Stop after this long and report what was measured.",
+)
+@format_option("text", "json")
 def command(  # noqa: PLR0913, RUF100 - click gives each option as an argument
     artifact: Path,
     calls: int,
@@ -124,27 +133,27 @@ def command(  # noqa: PLR0913, RUF100 - click gives each option as an argument
     arrays: Path | None,
     shapes: tuple[str, ...],
     baseline: Path | None,
-    sustained: str | None,
+    sustained_s: int | None,
     energy: bool,
     power_log: Path | None,
     engine: str,
     name: str | None,
-    time_limit: str,
+    time_limit_s: int,
     form: str,
 ) -> int:
     """Measure ARTIFACT, a .tflite, .pte, .pt or .ptl file: size, load, latency, memory, energy.
 
     By the same protocol as `check`: every process is a fresh one, on one thread and one core, and one timed run goes on
-    at a time. The bounds are of the median over processes, each at 95 % confidence. Of a Core ML model only a device
-    can tell the time.
+    at a time. The bounds are of the median over processes, each at 95 % confidence. A Core ML model can be
+    timed only on a device.
 
-    Exit codes: 0 it was measured, 2 the file or the command is wrong, 3 nothing but its size could be measured.
+    Exit codes: 0 measured, 2 the file or the command is wrong, 3 only the size could be measured.
     """
     name = name or format_of(_there(artifact))
     protocol = {
         "calls": calls,
-        "time_limit_s": _seconds(time_limit, "--time-limit"),
-        "sustained_s": _seconds(sustained, "--sustained") if sustained else 0,
+        "time_limit_s": time_limit_s,
+        "sustained_s": sustained_s or 0,
         "energy": energy or power_log is not None,
         "metered": power_log is not None,
     }
@@ -165,13 +174,6 @@ def _there(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"no file or folder '{path}'")
     return path
-
-
-def _seconds(text: str, option: str) -> int:
-    try:
-        return parse_duration_s(text)
-    except QuantityError as error:
-        raise UsageError(f"{option}: {error}") from None
 
 
 def _opened(path: Path, name: str, shapes: Sequence[str], arrays: Path | None) -> tuple[File, dict[str, np.ndarray]]:
@@ -205,24 +207,24 @@ def _timings(timed: Timed, processes: int, power_log: Path | None) -> list[Measu
 
 
 def _as_json(artifact: Path, name: str, found: Sequence[Measurement]) -> str:
-    told = {
+    document = {
         "file": artifact.name,
         "format": name,
         "sha256": sha256_path(artifact),
         "machine": codec.encode(this_machine()),
         "figures": [figure(each) for each in found],
     }
-    return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def figure(measured: Measurement) -> dict[str, Any]:
     """One figure: its unit, the median with its bounds, and what they follow from."""
     dimension = _NAMES[measured.name][1]
-    told: dict[str, Any] = {"name": measured.name, "unit": dimension.value}
+    document: dict[str, Any] = {"name": measured.name, "unit": dimension.value}
     if isinstance(measured.statistic, Processes):
         over = median_bounds(measured.statistic.values, _ALPHA)
-        told |= {"median": over.estimate, "lower": over.lower, "upper": over.upper, "runtime": measured.runtime}
-    encoded: dict[str, Any] = codec.encode(told) | {"statistic": codec.encode(measured.statistic)}
+        document |= {"median": over.estimate, "lower": over.lower, "upper": over.upper, "runtime": measured.runtime}
+    encoded: dict[str, Any] = codec.encode(document) | {"statistic": codec.encode(measured.statistic)}
     return encoded
 
 
@@ -255,6 +257,6 @@ def _footnotes(calls: Processes) -> Iterator[str]:
     n, disturbed = len(calls.values), sum(calls.contended)
     bounded = median_bounds(calls.values, _ALPHA).lower is not None
     bounds = "bounds at 95 % confidence each" if bounded else "too few for bounds at 95 % confidence"
-    yield f"  {n:,} process{'es' * (n != 1)} of {calls.calls:,} calls, one thread; {bounds}"
+    yield f"  {counted(n, 'process', 'processes')} of {calls.calls:,} calls, one thread; {bounds}"
     if disturbed:
         yield f"  the machine disturbed {disturbed} of them: their figures may be too large"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from deployspec import registry
 from deployspec.build import missing_distributions
+from deployspec.cli.options import say_left_out
 from deployspec.diagnostics import nearest
 from deployspec.errors import UsageError
 from deployspec.ir.model import DType, Input, Model
+from deployspec.ir.plan import pip_install
 from deployspec.registry import Family
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def require(toolchain: Toolchain) -> None:
     """Raise UsageError, which says what to install, if a distribution is missing."""
     if missing := missing_distributions(toolchain):
-        raise UsageError(f"this needs {', '.join(missing)}: pip install 'deployspec[{toolchain.extra}]'")
+        raise UsageError(f"this needs {', '.join(missing)}: {pip_install(toolchain.extra, missing)}")
 
 
 def parse_input(text: str) -> Input:
@@ -88,12 +90,13 @@ def _as_declared(end: End) -> Input:
 
 def format_of(model: Path) -> str:
     """The format that the file's name tells. Raises UsageError for none, and for several."""
+    say_left_out(Family.TARGETS)
     named = formats_of(model)
     if len(named) == 1:
         return named[0]
     known = ", ".join(suffix for target in _targets() for suffix in target.suffixes)
-    told = f"may be {' or '.join(named)}" if named else f"is none of {known}"
-    raise UsageError(f"'{model.name}' {told}: say what it is with --as FORMAT")
+    text = f"may be {' or '.join(named)}" if named else f"is none of {known}"
+    raise UsageError(f"'{model.name}' {text}: say what it is with --as FORMAT")
 
 
 def formats_of(model: Path) -> list[str]:
@@ -102,7 +105,7 @@ def formats_of(model: Path) -> list[str]:
 
 
 def _targets() -> list[type[Target]]:
-    return [registry.load(Family.TARGETS, name) for name in registry.names(Family.TARGETS)]
+    return list(registry.sound(Family.TARGETS).values())
 
 
 def target_of(name: str) -> Target:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.ir.artifact import Done
-from deployspec.judge.words import quantity
+from deployspec.judge.words import provable
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from deployspec.build import Due
     from deployspec.ir.budget import Budget
@@ -30,15 +33,10 @@ Examples:
   deployspec plan specs/digits.toml --format json > plan.json
 """
 )
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=NamedPath())
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be repeated.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json is the same on every machine: no time, path, version or state of the store is in it.",
+@format_option(
+    "text", "json", help="json is the same on every machine: no time, path, version or state of the store is in it."
 )
 def command(spec: Path, targets: tuple[str, ...], form: str) -> None:  # fmt: skip
     """Show the steps of every target, and what the data can decide.
@@ -68,9 +66,9 @@ def _as_json(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]
 
 
 def _as_text(spec: Spec, plan: Plan, decidable: Mapping[str, Sequence[Decidable]], ahead: Foreseen) -> str:
-    head = f"{spec.model.name} {spec.model.version}: {_number(len(plan.routes), 'target')}, "
+    head = f"{spec.model.name} {spec.model.version}: {counted(len(plan.routes), 'target')}, "
     held = sum(isinstance(each, Done) for each in ahead.values())
-    head += f"{_number(len(plan.steps), 'step')}, {held} of them in the store"
+    head += f"{counted(len(plan.steps), 'step')}, {held} of them in the store"
     blocks = [head, *_shared(plan, ahead)]
     blocks += ["\n".join(_route(route, plan, ahead)) for route in plan.routes]
     first = ", before leaked samples are left out" if plan.hygiene else ""
@@ -141,7 +139,7 @@ def _ahead(targets: Sequence[str], found: Sequence[tuple[Budget, Decidable]], no
 def _best(budget: Budget, each: Decidable) -> str:
     if each.best is None:
         return "as their spread allows" if each.passable else "nothing"
-    return quantity(each.best, budget)
+    return provable(each.best, budget)
 
 
 def _needed(budget: Budget, each: Decidable) -> str:
@@ -158,7 +156,3 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield ("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from deployspec import registry
 from deployspec.cli.arrays import read_arrays, write_arrays
 from deployspec.cli.model_files import formats_of, require
+from deployspec.cli.named import NamedPath
 from deployspec.errors import UsageError
 from deployspec.registry import Family
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODES: Final = ("declared", "fp64", "fp16acc")
 
@@ -23,19 +26,19 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=NamedPath())
 @click.option(
     "--inputs",
     metavar="X.npz",
     required=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="The arrays of one call, each by its input's name.",
 )
 @click.option(
     "--outputs",
     metavar="Y.npz",
     required=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="Where to write the outputs, each by its name.",
 )
 @click.option(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import say_left_out
+from deployspec.registry import Family
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def _spec() -> dict[str, Any]:
     from deployspec.parse.schema import json_schema
 
+    say_left_out(*Family)
     return json_schema()
 
 
@@ -52,7 +57,7 @@ Examples:
     show_default=True,
     help="The spec language, the predicate of a report, or the document of measurements made elsewhere.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
+@click.option("--out", type=NamedPath(dir_okay=False), help="Write to this file instead.")
 def command(subject: str, out: Path | None) -> None:
     """Print a JSON schema: of the spec language, with the options of every plug-in that is installed, of reports, or of
     evidence.

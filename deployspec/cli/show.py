@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.cli.output import write_whole
 from deployspec.cli.report_files import opened, report_file
 from deployspec.cli.tokens import read_tokens
@@ -15,6 +16,8 @@ from deployspec.cli.views import VIEWS, render
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.ir.report import Report
     from deployspec.trust.dsse import Envelope
 
@@ -73,17 +76,14 @@ EXPORTS: Final[dict[str, Export]] = {
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("report", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*VIEWS, *EXPORTS]),
-    default="text",
-    show_default=True,
+@click.argument("report", type=NamedPath())
+@format_option(
+    *VIEWS,
+    *EXPORTS,
     help="json: the statement's predicate as it is; bundle: a Sigstore bundle a line, one for each signature; "
     "vsa: an in-toto verification summary; cyclonedx: an ML-BOM; junit: XML; github: workflow commands.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
+@click.option("--out", type=NamedPath(dir_okay=False), help="Write to this file instead.")
 def command(report: Path, form: str, out: Path | None) -> None:
     """Show REPORT, a report.dsse.json. Nothing of it is verified: `deployspec verify` does that."""
     from deployspec.report.summary import Standing

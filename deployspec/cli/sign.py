@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from deployspec.cli.credentials import signing_key
+from deployspec.cli.named import NamedPath
 from deployspec.cli.output import write_whole
 from deployspec.cli.report_files import artifacts_beside, read_report, report_file
 from deployspec.cli.tokens import read_tokens, stamp, write_tokens
 from deployspec.errors import TrustError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.trust.dsse import Envelope
     from deployspec.trust.keys import Signer
 
@@ -28,10 +30,10 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=NamedPath())
 @click.option(
     "--key",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="Private key (PEM) that signs, or hsm:[ID][?label=TOKEN] for one in hardware. A passphrase or PIN is read "
     "from DEPLOYSPEC_KEY_PASSPHRASE.",
 )
@@ -41,14 +43,12 @@ Examples:
     help="Let this authority (RFC 3161) stamp each signature that is not stamped yet; its answers are written beside "
     "the report.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here, and leave REPORT as it is.  [REPORT]"
-)
+@click.option("--out", type=NamedPath(dir_okay=False), help="Write here, and leave REPORT as it is.  [REPORT]")
 def command(report: Path, key: Path | None, timestamp_url: str | None, out: Path | None) -> None:
     """Add a signature to REPORT: a second person's, or the first one to a report that has none.
 
-    It stands for having read the report: what `verify` would doubt, whoever signed it, is refused. The signatures
-    that are there are kept, and not checked. A timestamp shows that they existed before it.
+    Sign only what you have read. A report that `verify` would refuse is not signed. Existing signatures are kept,
+    and not checked. A timestamp shows that they existed before it.
     """
     from deployspec.report.figures import plain
     from deployspec.report.summary import headline

@@ -11,7 +11,8 @@ import click
 
 from deployspec import registry
 from deployspec.build import installed_versions, missing_distributions
-from deployspec.ir.plan import SOURCE_FORMS
+from deployspec.cli.options import format_option, say_left_out
+from deployspec.ir.plan import SOURCE_FORMS, pip_install
 from deployspec.registry import Family
 from deployspec.routes import NoRoute, find_route
 
@@ -25,7 +26,7 @@ _WIDTH: Final = 120
 """Of the lines, where no terminal has its own."""
 
 _MARGIN: Final = 12
-"""Where text starts, after the word that tells what it is about."""
+"""Where text starts, after the label."""
 
 
 @click.command(
@@ -35,19 +36,18 @@ Examples:
   deployspec targets --format json
 """
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
+@format_option("text", "json")
 def command(form: str) -> None:
-    """Tell the formats and the passes, what each takes, and what is installed.
+    """List formats and passes, their options, and what is installed.
 
     Imports no framework: versions come from the installed distributions' own records.
     """
-    targets = [registry.load(Family.TARGETS, name) for name in registry.names(Family.TARGETS)]
+    say_left_out(*Family)
+    targets = list(registry.sound(Family.TARGETS).values())
     made = [way for plugin in targets for _, way in registry.ways(plugin)]
     schemes = list(dict.fromkeys(edge.realises for way in made for edge in way.lowerings() if edge.realises))
     formats = [describe(plugin, schemes) for plugin in targets]
-    passes = [
-        describe_pass(registry.load(Family.PASSES, name), schemes, targets) for name in registry.names(Family.PASSES)
-    ]
+    passes = [describe_pass(plugin, schemes, targets) for plugin in registry.sound(Family.PASSES).values()]
     if form == "json":
         click.echo(json.dumps({"targets": formats, "passes": passes}, indent=2))
     else:
@@ -164,16 +164,16 @@ def _target_lines(target: dict[str, Any]) -> Iterator[Line]:
     yield "note", target["remark"]
 
 
-def _pass_lines(told: dict[str, Any], formats: int) -> Iterator[Line]:
+def _pass_lines(document: dict[str, Any], formats: int) -> Iterator[Line]:
     """A paragraph for one pass, where there are so many formats."""
-    yield f"pass {told['pass']}: {_state(told)}", ""
-    yield "does", told["does"]
-    yield "options", ", ".join(told["options"]) or "none"
+    yield f"pass {document['pass']}: {_state(document)}", ""
+    yield "does", document["does"]
+    yield "options", ", ".join(document["options"]) or "none"
     subject = "ways"
-    for way in told["ways"]:
+    for way in document["ways"]:
         yield subject, _way(way, formats)
         subject = ""
-    yield from _installed_lines(told)
+    yield from _installed_lines(document)
 
 
 def _way(way: dict[str, Any], formats: int) -> str:
@@ -189,14 +189,14 @@ def _named(found: Sequence[str], way: dict[str, Any], formats: int) -> str:
     return ", ".join(f"{each} ({way['asks'][each]})" if each in way["asks"] else each for each in found) or "no format"
 
 
-def _state(told: dict[str, Any]) -> str:
-    return "ready" if told["ready"] else "not all installed"
+def _state(document: dict[str, Any]) -> str:
+    return "ready" if document["ready"] else "not all installed"
 
 
-def _installed_lines(told: dict[str, Any]) -> Iterator[Line]:
-    yield "installed", ", ".join(f"{name} {version}" for name, version in told["versions"].items() if version)
-    for extra, names in told["missing"].items():
-        yield "missing", ", ".join(names) + (f": pip install 'deployspec[{extra}]'" if extra else "")
+def _installed_lines(document: dict[str, Any]) -> Iterator[Line]:
+    yield "installed", ", ".join(f"{name} {version}" for name, version in document["versions"].items() if version)
+    for extra, names in document["missing"].items():
+        yield "missing", ", ".join(names) + f": {pip_install(extra, names)}"
 
 
 def _wrapped(lines: Iterable[Line], width: int) -> Iterator[str]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 import click
 
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.diagnostics import Diagnostic
 from deployspec.errors import DigestMismatch, ExitCode, SpecFaults
 from deployspec.parse import Kind, check_pin, kind_of, notes, spec_in, toml
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Format(StrEnum):
@@ -30,7 +33,7 @@ class Format(StrEnum):
 class Checked:
     """One file and what was found in it; `mismatch` says that a pinned file is another one.
 
-    `holds` tells what a sound file holds, and is empty where there are faults.
+    `holds` describes the content of a sound file, and is empty if there are faults.
     """
 
     path: Path
@@ -65,21 +68,15 @@ Examples:
   deployspec validate release-policy.toml trust.toml
 """
 )
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([each.value for each in Format]),
-    default=Format.TEXT.value,
-    show_default=True,
-    help="How to write what is found.",
-)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=NamedPath())
+@format_option(*Format, help="Output format.")
 def command(files: tuple[Path, ...], form: str) -> None:
-    """Check specs and policies, and tell every fault at once, each with its place.
+    """Check specs and policies, and report every fault with its location.
 
-    What a file holds tells its kind: `trust` or `keys` a trust policy, demands without a model a policy, else a spec.
+    The file type is detected from its content: `model`, `task`, `data`, `targets` or `[[waivers]]`: spec; `trust` or
+    `keys`: trust policy; only `budgets`, `evidence` or `waivers = true/false`: policy; anything else: spec.
 
-    Needs no framework and no data. Exits 0 when all is well, 2 on a fault, 5 when a pinned file is another one.
+    Needs no framework and no data. Exits 0 if no fault is found, 2 on a fault, 5 if a pinned file's digest differs.
     """
     checked = [_check(path) for path in files]
     match Format(form):
@@ -116,7 +113,7 @@ def _check_spec(file: toml.File) -> Checked:
     except DigestMismatch as error:
         mismatch = str(error)
     targets = {target.name: len(target.budgets) for target in spec.targets}
-    holds = f"{count(len(targets), 'target')}, {count(sum(targets.values()), 'budget')}"
+    holds = f"{counted(len(targets), 'target')}, {counted(sum(targets.values()), 'budget')}"
     return Checked(path=file.path, holds=holds, targets=targets, found=notes(spec), mismatch=mismatch)
 
 
@@ -125,7 +122,7 @@ def _check_policy(file: toml.File) -> Checked:
 
     policy, found = policy_in(file)
     return Checked(
-        path=file.path, kind=Kind.POLICY, holds=f"a policy of {count(len(policy.limits), 'budget')}", found=found
+        path=file.path, kind=Kind.POLICY, holds=f"a policy of {counted(len(policy.limits), 'budget')}", found=found
     )
 
 
@@ -133,7 +130,7 @@ def _check_trust(file: toml.File) -> Checked:
     from deployspec.trust.policy import TrustPolicy
 
     keys = TrustPolicy.read(file.path).keys
-    return Checked(path=file.path, kind=Kind.TRUST, holds=f"a trust policy of {count(len(keys), 'key')}")
+    return Checked(path=file.path, kind=Kind.TRUST, holds=f"a trust policy of {counted(len(keys), 'key')}")
 
 
 _CHECKS: Final[dict[Kind, Callable[[toml.File], Checked]]] = {
@@ -151,7 +148,7 @@ def _write_text(checked: list[Checked]) -> None:
 
             click.echo(render.render(each.found), err=True)
         if not each.holds:
-            click.echo(f"{each.path}: {count(len(each.found), 'fault')}", err=True)
+            click.echo(f"{each.path}: {counted(len(each.found), 'fault')}", err=True)
         elif each.mismatch:
             click.echo(f"error: {each.mismatch}", err=True)
         else:
@@ -188,8 +185,3 @@ def _write_sarif(checked: list[Checked]) -> None:
     from deployspec.parse import sarif
 
     click.echo(sarif.render([diagnostic for each in checked for diagnostic in each.diagnostics]), nl=False)
-
-
-def count(n: int, word: str) -> str:
-    """`1 fault`, `2 faults`."""
-    return f"{n:,} {word}{'s' if n != 1 else ''}"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from deployspec.cli.credentials import timestamp_authorities, trust_policy
+from deployspec.cli.named import NamedPath
+from deployspec.cli.options import format_option
 from deployspec.cli.output import write_whole
 from deployspec.cli.report_files import artifacts_beside, read_report, report_file
 from deployspec.cli.tokens import read_tokens
 from deployspec.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployspec.trust.keys import VerifyingKey
     from deployspec.verify import Verification
 
@@ -29,7 +32,7 @@ Examples:
       --expect-spec "$(sha256sum < specs/digits.toml | cut -d' ' -f1)"
 \b
 Exit codes:
-  5 on any doubt; else what the report concludes: 0 released, 1 a budget failed, 3 not proven.
+  5 if any check fails; else the report's result: 0 released, 1 a budget failed, 3 not proven.
 """
 
 
@@ -42,12 +45,24 @@ def _digest(_context: click.Context, _option: click.Parameter, value: str | None
 
 def _data(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, frozenset[str]]:
     """Digests by split."""
+    return _named(context, option, values, "SPLIT=SHA256, as test=3a7c…")
+
+
+def _policies(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """Digests by policy."""
+    return _named(context, option, values, "NAME=SHA256, as policy.toml=3a7c…")
+
+
+def _named(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...], form: str
+) -> dict[str, frozenset[str]]:
+    """Digests by name, which may have an equals sign in it."""
     found: dict[str, frozenset[str]] = {}
     for value in values:
-        split, sign, digest = value.partition("=")
-        if not split or not sign:
-            raise click.BadParameter(f"{value!r}: write SPLIT=SHA256, as test=3a7c…")
-        found[split] = found.get(split, frozenset()) | {_digest(context, option, digest) or ""}
+        name, sign, digest = value.rpartition("=")
+        if not name or not sign:
+            raise click.BadParameter(f"{value!r}: write {form}")
+        found[name] = found.get(name, frozenset()) | {_digest(context, option, digest) or ""}
     return found
 
 
@@ -62,26 +77,34 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=NamedPath())
 @click.option(
     "--public-key",
     "public_keys",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="A PEM file with a key that must have signed. May be given again: then every one must have.",
 )
 @click.option(
     "--trust",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="A trust.toml: keys with roles and validity, and how many must have signed. Takes --public-key's place.",
 )
 @click.option(
     "--artifacts",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="The folder with <target>/<file>. Default: artifacts/ beside the report, when it exists.",
 )
 @click.option(
     "--expect-spec", callback=_digest, metavar="SHA256", help="The digest of the spec that must have been checked."
+)
+@click.option(
+    "--expect-policy",
+    "expect_policies",
+    multiple=True,
+    callback=_policies,
+    metavar="NAME=SHA256",
+    help="The digest of a policy that the spec extends, by the name that the report gives it; again for each.",
 )
 @click.option(
     "--expect-model",
@@ -99,7 +122,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 @click.option(
     "--tsa-cert",
     "authorities",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="PEM of timestamp authorities: every signature must carry a token of theirs (report.dsse.json.1.tsr), and its "
     "key is judged at that moment.",
 )
@@ -112,10 +135,10 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 )
 @click.option(
     "--payload",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the in-toto statement here, exactly the bytes that were verified; nothing when there is any doubt.",
+    type=NamedPath(dir_okay=False),
+    help="Write the in-toto statement here, exactly the bytes that were verified; nothing if any check fails.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_context
 def command(
     context: click.Context,
@@ -124,6 +147,7 @@ def command(
     trust: Path | None,
     artifacts: Path | None,
     expect_spec: str | None,
+    expect_policies: dict[str, frozenset[str]],
     expect_model: str | None,
     expect_data: dict[str, frozenset[str]],
     authorities: Path | None,
@@ -146,6 +170,7 @@ def command(
         allow_unsigned=allow_unsigned,
         artifacts=_artifacts_folder(report, artifacts),
         spec_sha256=expect_spec,
+        policy_sha256=expect_policies,
         model_sha256=expect_model,
         data_sha256=expect_data,
     )

@@ -36,5 +36,5 @@ def watch(stream: TextIO) -> Iterator[Watch]:
     if not stream.isatty():
         yield PlainWatch(stream)
         return
-    with RichWatch(stream) as told:
-        yield told
+    with RichWatch(stream) as progress:
+        yield progress

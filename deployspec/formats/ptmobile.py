@@ -62,7 +62,7 @@ def _functions(archive: Archive) -> list[_Function]:
     """The version comes first, then for each function its name, its tables and its schema."""
     try:
         return [_function(*each) for each in archive.unpickled("bytecode.pkl")[1:]]
-    except (TypeError, ValueError, KeyError, IndexError):
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
         raise archive.fault("'bytecode.pkl' is no bytecode of torch's") from None
 
 
@@ -70,7 +70,7 @@ def _function(name: str, tables: Any, schema: Any) -> _Function:
     held, ends = dict(tables), dict(schema)
     returned = [dict(each)["type"] for each in ends["returns"]]
     return _Function(
-        name=name,
+        name=str(name),
         instructions=[(str(code), int(x), int(n)) for code, x, n in held["instructions"]],
         operators=[(str(each[0]), str(each[1]), *each[2:]) for each in held["operators"]],
         constants=held["constants"],
@@ -82,7 +82,7 @@ def _function(name: str, tables: Any, schema: Any) -> _Function:
 def _operators(function: _Function) -> Iterator[str]:
     """Each operator that an instruction calls, with its overload, as a selective build of the interpreter wants it."""
     for code, x, _ in function.instructions:
-        if code in ("OP", "OPN") and x < len(function.operators):
+        if code in ("OP", "OPN") and 0 <= x < len(function.operators):
             name, overload, *_ = function.operators[x]
             if not name.startswith("prim::"):
                 yield f"{name}.{overload}" if overload else name

@@ -1,10 +1,10 @@
-"""Inspects a .tflite by its schema, in milliseconds; how much of it a delegate takes is asked of the runtime itself."""
+"""Inspects a .tflite by its schema, in milliseconds; how much of it a delegate takes only the runtime tells."""
 
 from __future__ import annotations
 
 from collections import Counter
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from deployspec.formats.tflite_macs import multiply_accumulates
 from deployspec.ir.structure import End, Structure, ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from deployspec.ir.model import Model
@@ -30,17 +30,13 @@ _BITS: Final = _FLOAT_BITS | _INTEGER_BITS
 
 
 def inspect(artifact: Path, model: Model) -> Structure:
-    """What the file holds. `undelegated` is what XNNPACK, as this runtime applies it on this machine, leaves out.
-
-    Raises UnreadableModel for a file that is no whole .tflite.
-    """
+    """What the file holds. Raises UnreadableModel for a file that is no whole .tflite."""
     del model  # the file knows its own ends and shapes
     file = read(artifact)
     inputs, outputs = ends(file)
     weights = _weights(file)
     kernels = [each for each in weights if len(each.shape) > 1]
     count, reason = multiply_accumulates(file)
-    left, told = _undelegated(artifact)
     return Structure(
         inputs=inputs,
         outputs=outputs,
@@ -51,8 +47,7 @@ def inspect(artifact: Path, model: Model) -> Structure:
         weight_bytes=_bytes_by_type(weights),
         macs=count,
         macs_reason=reason,
-        undelegated=left,
-        findings=(*_custom(file), *told),
+        findings=_custom(file),
     )
 
 
@@ -118,12 +113,21 @@ def _zeros(tensor: Tensor) -> int:
     if tensor.dtype in _FLOAT_BITS:
         zeros = np.count_nonzero(stored << 1 == 0)  # whatever the sign
     elif tensor.zero_points.size > 1 and not tensor.sparse:
-        axis = [1] * len(tensor.shape)
-        axis[tensor.axis] = -1
-        zeros = np.count_nonzero(stored.reshape(tensor.shape) == tensor.zero_points.reshape(axis))
+        zeros = np.count_nonzero(stored.reshape(tensor.shape) == _along_axis(tensor))
     else:
         zeros = np.count_nonzero(stored == (tensor.zero_points[0] if tensor.zero_points.size else 0))
     return int(zeros) + prod(tensor.shape) - stored.size
+
+
+def _along_axis(tensor: Tensor) -> np.ndarray:
+    """The zero points, shaped to stand beside the elements. Raises UnreadableModel where they do not fit these."""
+    sizes = [size if axis == tensor.axis else 1 for axis, size in enumerate(tensor.shape)]
+    if tensor.axis not in range(len(sizes)) or tensor.zero_points.size != sizes[tensor.axis]:
+        raise UnreadableModel(
+            f"the tensor '{tensor.name}' of shape {list(tensor.shape)} has {tensor.zero_points.size} zero points "
+            f"along its axis {tensor.axis}: the file is damaged"
+        )
+    return tensor.zero_points.reshape(sizes)
 
 
 def _elements(tensor: Tensor) -> np.ndarray:
@@ -142,52 +146,12 @@ def _unpacked(data: np.ndarray, bits: int, *, signed: bool) -> np.ndarray:
     return (left.view(np.int8) if signed else left).ravel() >> (8 - bits)
 
 
-def _custom(file: File) -> list[str]:
+def _custom(file: File) -> tuple[str, ...]:
     names = sorted({each.name for graph in file.graphs for each in graph.operators if each.custom})
-    return [_custom_finding(name) for name in names]
+    return tuple(map(_custom_finding, names))
 
 
 def _custom_finding(name: str) -> str:
     if name.startswith("Flex"):
         return f"the operator {name} is TensorFlow's own: the app must ship the Flex delegate, many megabytes"
     return f"the operator {name} is a custom one: it runs only where the app registers it"
-
-
-def _undelegated(artifact: Path) -> tuple[tuple[tuple[str, int], ...] | None, list[str]]:
-    """Operators of the main graph that run outside the delegate, and what to say of them; None if it does not load.
-
-    The file alone does not tell: what XNNPACK takes hangs on types, shapes and the runtime's version. So the
-    interpreter is asked how it divided the graph.
-    """
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(model_path=str(artifact), num_threads=1)
-        interpreter.allocate_tensors()
-        outputs = [each["index"] for each in interpreter.get_output_details()]
-        operators = interpreter._get_ops_details()
-    except (RuntimeError, ValueError) as error:
-        return None, [f"LiteRT does not load the file: {' '.join(str(error).split())}"]
-    left = ranked(Counter(_outside(operators, outputs)))
-    names = ", ".join(f"{name} ({count})" for name, count in left)
-    return left, [f"operators that XNNPACK leaves to slower kernels: {names}"] if left else []
-
-
-def _outside(operators: Iterable[dict[str, Any]], outputs: Iterable[int]) -> Iterator[str]:
-    """The operators that give `outputs` without a delegate's help.
-
-    A delegate replaces operators by one of its own, which gives what they gave; both are in `operators`. Going back
-    from the outputs, the delegate's comes first wherever there is one.
-    """
-    gives: dict[int, dict[str, Any]] = {}
-    for each in operators:  # delegates come last: they were put in place of others
-        gives |= dict.fromkeys(map(int, each["outputs"]), each)
-    waiting, seen = list(outputs), set[int]()
-    while waiting:
-        operator = gives.get(waiting.pop())
-        if operator is None or operator["index"] in seen:
-            continue
-        seen.add(operator["index"])
-        waiting += map(int, operator["inputs"])
-        if operator["op_name"] != "DELEGATE":
-            yield operator["op_name"]

@@ -7,19 +7,36 @@ Source: tensorflow/compiler/mlir/lite/schema/schema.fbs.
 
 from __future__ import annotations
 
+import importlib.util
 import mmap
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from deployspec.errors import UnreadableModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+
+
+def _generated() -> Any:
+    """LiteRT's generated reader of the schema, without LiteRT's own __init__, which loads the runtime."""
+    package = importlib.util.find_spec("ai_edge_litert")
+    if package is None:
+        raise UnreadableModel("reading it needs LiteRT's schema: pip install 'deployspec[litert]'")
+    file = Path(next(iter(package.submodule_search_locations or ())), "schema_py_generated.py")
+    found = importlib.util.spec_from_file_location("deployspec.formats._tflite_schema", file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+schema: Final = _generated()
 
 _IDENTIFIER: Final = b"TFL3"
 _ROOM: Final = 2

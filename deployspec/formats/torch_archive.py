@@ -151,7 +151,10 @@ class Archive:
 
     def elements(self, tensor: Stored) -> np.ndarray:
         """The tensor's elements in its shape."""
-        data = np.frombuffer(self.read(tensor.record), _STORAGES[tensor.storage][1])
+        content, dtype = self.read(tensor.record), np.dtype(_STORAGES[tensor.storage][1])
+        if len(content) % dtype.itemsize:
+            raise self.fault(f"'{tensor.record}' of {len(content)} bytes holds no whole elements of {tensor.dtype}")
+        data = np.frombuffer(content, dtype)
         last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride, strict=True))
         count = prod(tensor.shape)
         if count > len(data) or (count and last >= len(data)):
@@ -208,7 +211,7 @@ def open_archive(path: Path) -> Archive:
     """The archive at `path`. Raises UnreadableModel where it is none, or has a record twice."""
     try:
         opened = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UnreadableModel(f"{path.name}: no whole archive of torch's: {error}") from None
     records = {info.filename.partition("/")[2]: info for info in opened.infolist()}
     if len(records) < len(opened.infolist()):
@@ -289,10 +292,16 @@ class _Unpickler(pickle.Unpickler):
 
     def _quantized(self, storage: Any, offset: Any, shape: Any, stride: Any, scheme: Any, *_: Any) -> Stored:
         kind, _, zero_point, *axis = scheme
-        plain = isinstance(zero_point, Stored) and zero_point.zero_point is None
-        if not (plain if kind.startswith("per_channel") else isinstance(zero_point, int)):
+        many = kind.startswith("per_channel")
+        if not (_lies_along(zero_point, shape, *axis) if many else isinstance(zero_point, int)):
             raise self._archive.fault(f"a {kind} tensor has the zero point {zero_point}")
         return self._tensor(storage, offset, shape, stride, zero_point=zero_point, axis=axis[0] if axis else 0)
+
+
+def _lies_along(zero_points: Any, shape: Any, axis: Any) -> bool:
+    """Whether these are plain numbers, one for each index along the axis."""
+    plain = isinstance(zero_points, Stored) and zero_points.zero_point is None
+    return plain and axis in range(len(shape)) and zero_points.shape == (shape[axis],)
 
 
 def _first(value: Any, *_: Any) -> Any:

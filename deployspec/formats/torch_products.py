@@ -32,7 +32,7 @@ def _convolution(
 ) -> Counted:
     rank = len(weight.shape) - 2
     batch, spatial = x.shape[: -rank - 1], x.shape[-rank:]
-    stride, padding, dilation, extra = (_each(value, rank) for value in (stride, padding, dilation, output_padding))
+    stride, padding, dilation, extra = (per_axis(value, rank) for value in (stride, padding, dilation, output_padding))
     axes = zip(spatial, weight.shape[2:], stride, padding, dilation, extra, strict=True)
     if transposed:
         sizes = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in axes)
@@ -43,7 +43,7 @@ def _convolution(
     return Shaped(shape), macs.convolution(shape, weight.shape)
 
 
-def _each(value: Any, rank: int) -> list[int]:
+def per_axis(value: Any, rank: int) -> list[int]:
     """A setting of every spatial axis, where one number may stand for all."""
     values = [value] if isinstance(value, int) else list(value)
     return values * rank if len(values) == 1 else values

@@ -11,7 +11,7 @@ from math import ceil, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.formats.torch_archive import Shaped
-from deployspec.formats.torch_products import broadcast
+from deployspec.formats.torch_products import broadcast, per_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -220,7 +220,7 @@ def _pooled(
     ceil_mode: bool = False,
 ) -> Shaped:
     rank = len(window)
-    stride, padding, dilation = (_each(value, rank) for value in (stride or window, padding, dilation))
+    stride, padding, dilation = (per_axis(value, rank) for value in (stride or window, padding, dilation))
     axes = zip(x.shape[-rank:], window, stride, padding, dilation, strict=True)
     return Shaped((*x.shape[:-rank], *(_windows(*axis, rounds_up or ceil_mode) for axis in axes)))
 
@@ -234,11 +234,6 @@ def _windows(size: int, window: int, stride: int, padding: int, dilation: int, r
 
 def _averaged(x: Shaped, window: Any, stride: Any = (), padding: Any = 0, rounds_up: bool = False, *_: Any) -> Shaped:
     return _pooled(x, window, stride, padding, 1, rounds_up)
-
-
-def _each(value: Any, rank: int) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * rank if len(values) == 1 else values
 
 
 def _adapted(x: Shaped, sizes: int | Sequence[int]) -> Shaped:

@@ -129,7 +129,8 @@ class _Code:
         if isinstance(target, ast.Name):
             self._names[target.id] = value
             return
-        assert isinstance(target, ast.Tuple)
+        if not isinstance(target, ast.Tuple):
+            raise Unknown(f"its code has a {type(target).__name__}, which is not followed")
         for each, part in zip(target.elts, value, strict=True):
             self._assign(each, part)
 

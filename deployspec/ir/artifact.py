@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from deployspec.errors import DeploySpecError, ExitCode
 from deployspec.ir.model import Model
 
 ARTIFACT_FOLDER: Final = "artifact"
@@ -16,9 +17,22 @@ PROBE_FOLDER: Final = "probe"
 """Inside a lowering's output: sample inputs, and the outputs of what made the artifact."""
 
 
+class NotOneArtifact(DeploySpecError):
+    """A lowering's output holds no artifact, or several, of which nobody could tell which one ships."""
+
+    exit_code = ExitCode.BUILD_FAILED
+
+
 def the_artifact(lowered: Path) -> Path:
-    """The one file or folder that ships, in a lowering's output folder."""
-    return next((lowered / ARTIFACT_FOLDER).iterdir())
+    """The one file or folder that ships, in a lowering's output folder. Raises NotOneArtifact."""
+    folder = lowered / ARTIFACT_FOLDER
+    found = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    if not found:
+        raise NotOneArtifact("the conversion left no artifact")
+    if len(found) > 1:
+        names = ", ".join(repr(path.name) for path in found)
+        raise NotOneArtifact(f"one file or folder is the artifact, and the conversion left {len(found)}: {names}")
+    return found[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.model import ANY_TASK, CLASSIFIED, LABELLED, Task
 from deployspec.units import Bound, Dimension
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class EvidenceKind(StrEnum):
@@ -75,6 +78,12 @@ class BudgetKind:
     """True when that split must hold y."""
     needs_delegates: bool = False
     """True when there is such a figure in formats only whose runtime hands operators to delegates."""
+    over_classes: bool = False
+    """True when it is a mean over the classes, each of which needs samples."""
+    compares: bool = False
+    """True when it compares two timings, either of which contention can have made too large."""
+    change: str = ""
+    """How the figure changes for the worse, one of `CHANGES`, where it compares the artifact with the reference."""
 
 
 def _size(name: str, measured_from: str, meaning: str) -> BudgetKind:
@@ -100,12 +109,13 @@ def _time(name: str, measured_from: str, meaning: str) -> BudgetKind:
 
 def _quality(
     name: str, method: Method, meaning: str, *, drop: bool = False, keys: Keys = Keys.NONE,
-    tasks: frozenset[Task] = CLASSIFIED,
+    tasks: frozenset[Task] = CLASSIFIED, over_classes: bool = False,
 ) -> BudgetKind:  # fmt: skip
     return BudgetKind(
         name=name, dimension=Dimension.DROP if drop else Dimension.SHARE, ceiling=drop,
         kind=EvidenceKind.QUALITY, method=method, measured_from="quality", meaning=meaning,
         keys=keys, tasks=tasks, needs_split=True, needs_labels=True,
+        over_classes=over_classes, change="drop" if drop else "",
     )  # fmt: skip
 
 
@@ -120,7 +130,7 @@ def _error(name: str, measured_from: str, meaning: str, *, rise: bool = False) -
     return BudgetKind(
         name=name, dimension=Dimension.RISE if rise else Dimension.NUMBER, ceiling=True, kind=EvidenceKind.QUALITY,
         method=Method.SCORES, measured_from=measured_from, meaning=meaning,
-        tasks=frozenset({Task.REGRESSION}), needs_split=True, needs_labels=True,
+        tasks=frozenset({Task.REGRESSION}), needs_split=True, needs_labels=True, change="rise" if rise else "",
     )  # fmt: skip
 
 
@@ -158,12 +168,12 @@ _ROWS: Final = (
     _time("cold_start_p50", "cold_start", "time of loading and the first call together, median over processes"),
     BudgetKind(
         name="sustained_slowdown", dimension=Dimension.SHARE, ceiling=True, kind=EvidenceKind.LATENCY,
-        method=Method.PROCESSES, measured_from="sustained_slowdown",
+        method=Method.PROCESSES, measured_from="sustained_slowdown", compares=True,
         meaning="median call of the last quarter of a run as long as `sustained`, over the first quarter's, less 1",
     ),
     BudgetKind(
         name="latency_reduction", dimension=Dimension.SHARE, ceiling=False, kind=EvidenceKind.LATENCY,
-        method=Method.PROCESSES, measured_from="latency_reduction",
+        method=Method.PROCESSES, measured_from="latency_reduction", compares=True,
         meaning="1 - time / time of the plain float32 artifact (torchscript, ptmobile: the eager model), interleaved",
     ),
     BudgetKind(
@@ -173,7 +183,7 @@ _ROWS: Final = (
     ),
     BudgetKind(
         name="energy", dimension=Dimension.ENERGY, ceiling=True, kind=EvidenceKind.ENERGY,
-        method=Method.PROCESSES, measured_from="energy",
+        method=Method.PROCESSES, measured_from="energy", compares=True,
         meaning="energy of one inference above idle, from a counter that measures",
     ),
     _quality("accuracy", Method.PROPORTION, "share of samples decided right"),
@@ -190,9 +200,10 @@ _ROWS: Final = (
              drop=True, keys=Keys.CLASSES, tasks=LABELLED),
     _quality("f1", Method.JACCARD, "harmonic mean of a class's precision and recall",
              keys=Keys.CLASSES, tasks=LABELLED),
-    _quality("macro_f1", Method.RESAMPLED, "mean of the classes' F1", tasks=LABELLED),
-    _quality("macro_recall", Method.RESAMPLED, "mean of the classes' recall", tasks=LABELLED),
-    _quality("balanced_accuracy", Method.RESAMPLED, "mean of the classes' recall, its other name"),
+    _quality("macro_f1", Method.RESAMPLED, "mean of the classes' F1", tasks=LABELLED, over_classes=True),
+    _quality("macro_recall", Method.RESAMPLED, "mean of the classes' recall", tasks=LABELLED, over_classes=True),
+    _quality("balanced_accuracy", Method.RESAMPLED, "mean of the classes' recall, its other name",
+             over_classes=True),
     _error("mae", "absolute_error", "mean absolute error, in the targets' own unit"),
     _error("mae_rise", "absolute_error", "mean absolute error minus the reference's, paired", rise=True),
     _error("rmse", "squared_error", "root of the mean squared error, in the targets' own unit"),
@@ -241,6 +252,7 @@ def own_kind(name: str, metric: str, meaning: str = "", *, ceiling: bool) -> Bud
         meaning=meaning,
         needs_split=True,
         needs_labels=True,
+        change="" if name == metric else name.removeprefix(f"{metric}_"),
     )
 
 
@@ -263,6 +275,17 @@ class Budget:
     def name(self) -> str:
         """The spelling of waivers and reports: `recall.3`, `field.accuracy_drop`."""
         return "field." * self.on_field + self.metric + (f".{self.label}" if self.label is not None else "")
+
+    @property
+    def inner(self) -> Decimal | None:
+        """The limit of the good band, if there is one."""
+        return self.good.limit if self.good else None
+
+    @property
+    def subject(self) -> str:
+        """How a reason begins: "recall of class '3'" for `recall.3`, "field accuracy drop" for a drop on the field."""
+        name = "field " * self.on_field + self.metric.replace("_", " ")
+        return name if self.label is None else f"{name} of class '{self.label}'"
 
     @property
     def row(self) -> BudgetKind:

@@ -5,7 +5,7 @@ Steps import this module and not `deployspec.ir.spec`: their code is part of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -80,6 +80,10 @@ class Model:
             return SourceKind.KERAS_CALLABLE if self.framework == "keras" else SourceKind.TORCH_CALLABLE
         found = [kind for suffix, kind in suffixes.items() if self.source.endswith(suffix)]
         return found[0] if found else SourceKind.SAVED_MODEL
+
+    def as_built(self) -> Model:
+        """What steps are told: neither the release that it is called nor the digest that it is pinned to."""
+        return replace(self, version="0", sha256=None)
 
     @property
     def ends(self) -> dict[str, list[str]]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from deployspec.ir.model import SourceKind
 from deployspec.ir.rules import EvidenceClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Form = str
 """The type of a representation: what one step gives and another takes, e.g. `torch.nn.Module` or `tflite`."""
@@ -43,8 +46,8 @@ class Toolchain:
 
     Steps of one toolchain share a worker, so that an import is paid once; so do those of toolchains that name
     the same import in `shares`, which must get on with each other in one process. `extra` is the project's
-    extra that installs the distributions; `preload` the modules a worker imports first; `block` modules that
-    must not be pulled in along the way (their import is made to fail until the preload is done).
+    extra that installs the distributions, empty where none does; `preload` the modules a worker imports first;
+    `block` modules that must not be pulled in along the way (their import is made to fail until the preload is done).
     """
 
     name: str
@@ -58,6 +61,11 @@ class Toolchain:
     def family(self) -> str:
         """Steps of one family may share a worker."""
         return self.shares or self.name
+
+
+def pip_install(extra: str, missing: Iterable[str]) -> str:
+    """The command that installs what a toolchain misses: our extra, and where it has none, the distributions."""
+    return f"pip install 'deployspec[{extra}]'" if extra else f"pip install {' '.join(missing)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +97,14 @@ class Inspector:
     """Reads an artifact's own bytes, without its framework, in a light worker.
 
     `function` is `module:callable` from the artifact's path and the spec's Model to a
-    `deployspec.ir.structure.Structure`. The modules of `toolchain` hold no more than the format's schema.
+    `deployspec.ir.structure.Structure`. The modules of `toolchain` hold no more than the format's schema. `asks` is a
+    runner, where only the format's runtime tells what a delegate takes: what it loads has the facts of a
+    `deployspec.ir.structure.Division`, and its toolchain holds the schema too.
     """
 
     function: str
     toolchain: Toolchain
+    asks: Runner | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +200,7 @@ class Route:
     """
 
     target: str
-    format: Form
+    format: str
     steps: tuple[str, ...]
     artifact: str
     structure: str

@@ -70,7 +70,7 @@ def _of(hint: Any, into: dict[type, dict[str, Any]]) -> dict[str, Any]:
     if origin is typing.Annotated:
         return _constrained(_of(args[0], into), args[1:])
     if origin in (typing.Union, types.UnionType):
-        return _any_of([_of(each, into) for each in args])
+        return any_of([_of(each, into) for each in args])
     if origin is tuple:
         return _array([_of(each, into) for each in args if each is not Ellipsis], variable=args[-1] is Ellipsis)
     if origin is dict:
@@ -89,7 +89,8 @@ def _scalar(hint: Any) -> dict[str, Any]:
     return dict(_SCALARS[hint])
 
 
-def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+def any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    """One of several; of one that schema itself."""
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 

@@ -13,6 +13,9 @@ Rules, the same for every format:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from deployspec.ir.constraint import Constraint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +44,20 @@ class Structure:
     """Of one sample; None where the artifact does not tell, which `macs_reason` then explains."""
     macs_reason: str = ""
     undelegated: tuple[tuple[str, int], ...] | None = None
-    """Operators left to the portable kernels; None for a format without delegates."""
+    """Operators left to the portable kernels; None for a format without delegates, and where nobody tells."""
     minimum: str = ""
     """The oldest system that runs it, e.g. `iOS16`, where the format says so."""
     findings: tuple[str, ...] = ()
     """What a reader should know, a line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division:
+    """How a runtime divides an artifact's operators between a delegate and its own kernels, where it alone tells."""
+
+    undelegated: dict[str, Annotated[int, Constraint(ge=1, le=2**53 - 1)]] | None
+    """How often each operator is left; None for a file that the runtime does not load."""
+    findings: tuple[str, ...]
 
 
 def ranked(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:

@@ -5,8 +5,7 @@ costs microseconds, a drop 3 to 10 milliseconds, macro F1 of ten classes two. Eq
 """
 
 from deployspec.judge.baseline import baseline_findings
-from deployspec.judge.looks import timing_decided
-from deployspec.judge.processes import LOOKS
+from deployspec.judge.processes import LOOKS, timing_decided
 from deployspec.judge.verdicts import conclude, judge, waiver_findings
 
 __all__ = [

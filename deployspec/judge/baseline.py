@@ -44,7 +44,7 @@ def _balance(split: str, table: Classified) -> str:
     least = min(support, key=support.__getitem__)
     return (
         f"{split}: {support[least]} ('{least}') to {most} ('{label}') samples of a class; "
-        f"who always answers '{label}' is right {told(ratio(most, table.n), Dimension.SHARE)} of the time"
+        f"always answering '{label}' would be right {told(ratio(most, table.n), Dimension.SHARE)} of the time"
     )
 
 

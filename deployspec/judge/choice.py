@@ -42,7 +42,7 @@ def objection(kind: BudgetKind, evidence: EvidenceClass, rules: Rules) -> str:
     """Why evidence of this class does not count for this kind of budget; empty when it does."""
     least = rules.least_for(kind.kind.value)
     if evidence is EvidenceClass.EMULATOR and kind.kind in _NEEDS_HARDWARE:
-        return f"an emulator says nothing of {kind.kind.value}"
+        return f"an emulator says nothing about {kind.kind.value}"
     if not evidence.reaches(least):
-        return f"the evidence is of class '{evidence.value}', asked for is '{least.value}'"
+        return f"the evidence is of class '{evidence.value}', the spec requires '{least.value}'"
     return ""

@@ -20,7 +20,7 @@ from deployspec.judge.multilabel import Macro
 from deployspec.judge.paired import Paired, p_value_below
 from deployspec.judge.proportions import Proportion
 from deployspec.judge.resample import MacroF1, MacroRecall, PrecisionDrop, Resampled
-from deployspec.judge.words import limit_text, percent, quantity, subject
+from deployspec.judge.words import limit_text, percent, provable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ def _decidable(budget: Budget, support: Support, rules: Rules) -> Decidable:
     alpha, least = alpha_of(rules), rules.min_support if budget.label is not None else 1
     if n < least or _lacks_a_class(budget, support):
         needed = None if _lacks_a_class(budget, support) else _needed(budget, max(n, 1), support, rules)
-        text = f"{subject(budget)}: {n} samples, which decide nothing{_would_do(needed)}"
+        text = f"{budget.subject}: {n} samples, which decide nothing{_would_do(needed)}"
         return Decidable(
             budget=budget.name, split=budget.split, n=n, passable=False, errors=None, best=None, text=text,
             needed=needed,
@@ -108,8 +108,7 @@ def _would_do(needed: int | None) -> str:
 
 def _lacks_a_class(budget: Budget, support: Support) -> bool:
     """Whether a mean over the classes is asked for of which one has no sample."""
-    over_all = budget.label is None and budget.row.method is Method.RESAMPLED
-    return over_all and not all(support.per_class.values())
+    return budget.row.over_classes and not all(support.per_class.values())
 
 
 def _of_scores(budget: Budget, n: int, rules: Rules) -> Decidable:
@@ -117,7 +116,7 @@ def _of_scores(budget: Budget, n: int, rules: Rules) -> Decidable:
     alpha = alpha_of(rules)
     least = 1 if alpha is None else ceil(1 / alpha)
     told = "prove as much as the spread of their scores allows" if n >= least else f"prove nothing, {least} might"
-    text = f"{subject(budget)}: {n} samples {told}"
+    text = f"{budget.subject}: {n} samples {told}"
     return Decidable(
         budget=budget.name, split=budget.split, n=n, passable=n >= least, errors=None, best=None, text=text,
         needed=least if n < least else None,
@@ -139,7 +138,8 @@ def _faced(budget: Budget, n: int, support: Support, rules: Rules, errors: int) 
     """The table of an artifact with so many errors, none repaired; the reference makes none of its own."""
     match budget.row.method:
         case Method.PAIRED:
-            return Paired(errors, 0, n, limit=budget.limit.limit, relative=budget.limit.relative)
+            limit = budget.limit
+            return Paired(errors, 0, n, limit=limit.limit, relative=limit.relative, good=budget.inner)
         case Method.JACCARD:
             return Overlap(n - errors, missed=errors, false_alarms=0)
         case Method.RESAMPLED if support.several and budget.label is None:
@@ -173,7 +173,7 @@ def _text(budget: Budget, n: int, errors: int | None, best: Decimal | None, *, p
     """E.g. "recall of class '3': 50 samples prove 80 % from 45 right; the highest floor is 94.18 %"."""
     is_drop = budget.limit.comparator.bounds_above
     extreme = "the smallest drop" if is_drop else "the highest floor"
-    told = "nothing" if best is None else quantity(best, budget)
+    told = "nothing" if best is None else provable(best, budget)
     limit = limit_text(budget.limit)
     if not passable:
         proof = f"do not prove {limit}, even with nothing broken" if is_drop else f"cannot prove {limit}"
@@ -184,4 +184,4 @@ def _text(budget: Budget, n: int, errors: int | None, best: Decimal | None, *, p
     else:
         proof = f"prove {limit} from {n - errors} right"
     level = "" if rules.confidence is None else f" at {percent(rules.confidence)} confidence"
-    return f"{subject(budget)}: {n} samples {proof}; {extreme} that they can prove{level} is {told}"
+    return f"{budget.subject}: {n} samples {proof}; {extreme} that they can prove{level} is {told}"

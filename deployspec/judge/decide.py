@@ -10,7 +10,7 @@ inconclusive verdict, and running again until it passes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from deployspec.ir.verdict import Outcome
 
@@ -24,6 +24,20 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES: Final = 10**8
 """A test split larger than this is no way out, so the search for one stops here."""
+
+
+class Growing(Protocol):
+    """What a figure rests on, and the same of another size."""
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+
+    def figure(self, alpha: float | None) -> Figure:
+        """The figure with its bounds, each erring at most `alpha`."""
+
+    def grown(self, n: int) -> Growing:
+        """As many samples as `n`, of the same mixture."""
 
 
 def alpha_of(rules: Rules) -> float | None:
@@ -74,3 +88,9 @@ def samples_needed(decides: Callable[[int], bool], n: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if decides(middle) else (middle, high)
     return high
+
+
+def more_needed(sample: Growing, bound: Bound, alpha: float) -> int | None:
+    """About how many more samples of the same mixture would decide the bound."""
+    size = samples_needed(lambda n: holds(sample.grown(n).figure(alpha), bound) is not None, sample.n)
+    return None if size is None else size - sample.n

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from deployspec.ir.verdict import Outcome
 from deployspec.judge.decide import alpha_of, decide, samples_needed, settled
 from deployspec.judge.figure import Figure, Finding, ceiling, floor, point
-from deployspec.judge.words import quantity, sentence, subject
+from deployspec.judge.words import quantity, sentence
 
 if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
@@ -35,7 +35,7 @@ _FAR: Final = 1e8
 def judge_drift(budget: Budget, drift: Drift, rules: Rules) -> Finding:
     """The finding for the feature that drifted most."""
     if not drift.features:
-        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: no feature varies by more than a tenth of its values")
+        return Finding(Outcome.NOT_MEASURED, f"{budget.subject}: no feature varies by more than a tenth of its values")
     worst = max(drift.features, key=_excess)
     figure = _figure(drift, alpha_of(rules))
     outcome = decide(figure, budget)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from deployspec.judge.decide import holds, samples_needed
+from deployspec.judge.decide import more_needed
 from deployspec.judge.figure import Figure, ceiling, floor, point, ratio
 from deployspec.judge.proportions import lower_bound, upper_bound
 
@@ -37,9 +38,14 @@ class Overlap:
         """The counts in words."""
         return f"{self.found} found, {self.missed} missed, {self.false_alarms} false alarms"
 
+    @property
+    def estimate(self) -> Fraction:
+        """F1 itself."""
+        return Fraction(2 * self.found, self.found + self.n)
+
     def figure(self, alpha: float | None) -> Figure:
         """F1 with its bounds, each erring at most `alpha`; None compares the estimate alone."""
-        estimate = ratio(2 * self.found, self.found + self.n)
+        estimate = ratio(*self.estimate.as_integer_ratio())
         if alpha is None:
             return point(estimate, self.n)
         lower, upper = lower_bound(self.found, self.n, alpha), upper_bound(self.found, self.n, alpha)
@@ -47,8 +53,7 @@ class Overlap:
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more such samples, in the same mixture, would decide the bound."""
-        size = samples_needed(lambda n: holds(self.grown(n).figure(alpha), bound) is not None, self.n)
-        return None if size is None else size - self.n
+        return more_needed(self, bound, alpha)
 
     def grown(self, n: int) -> Overlap:
         """As many samples as `n`, of which as large a share is found."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from deployspec.ir.evidence import NotMeasured
 from deployspec.judge import figure as figures
-from deployspec.judge.decide import holds, samples_needed
-from deployspec.judge.figure import Figure, point
+from deployspec.judge.decide import more_needed
+from deployspec.judge.figure import Figure, point, ratio
 from deployspec.judge.per_class import Cells, of_class
 
 if TYPE_CHECKING:
@@ -40,21 +41,21 @@ class Macro:
 
     def figure(self, alpha: float | None) -> Figure:
         """The mean with its bounds, each erring at most `alpha`; None compares the estimate alone."""
-        each_alpha = None if alpha is None else alpha / len(self.labels)
-        found = [each.figure(each_alpha) for each in self.labels]
-        estimate = _mean([each.estimate for each in found])
+        mean = sum((each.estimate for each in self.labels), Fraction()) / len(self.labels)
+        estimate = ratio(*mean.as_integer_ratio())
         if alpha is None:
             return point(estimate, self.n)
+        found = [each.figure(alpha / len(self.labels)) for each in self.labels]
         lower = _mean([Decimal() if each.lower is None else each.lower for each in found])
         upper = _mean([Decimal(1) if each.upper is None else each.upper for each in found])
         return Figure(estimate=estimate, lower=figures.floor(lower), upper=figures.ceiling(upper), n=self.n)
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more such samples would decide the bound."""
-        size = samples_needed(lambda n: holds(self._grown(n).figure(alpha), bound) is not None, self.n)
-        return None if size is None else size - self.n
+        return more_needed(self, bound, alpha)
 
-    def _grown(self, n: int) -> Macro:
+    def grown(self, n: int) -> Macro:
+        """As many samples as `n`, each label's share of them as it is."""
         return Macro(tuple(each.grown(max(round(Decimal(each.n) * n / self.n), 1)) for each in self.labels), n)
 
 
@@ -65,7 +66,7 @@ def sample_of(budget: Budget, table: Multilabel, rules: Rules) -> Macro | OfClas
     if budget.label is None:
         return _macro(budget, table)
     if budget.label not in table.labels:
-        return NotMeasured(reason="the evidence knows no such class")
+        return NotMeasured(reason="the evidence has no such class")
     index = table.labels.index(budget.label)
     return of_class(budget, Cells.of_label(table.inside[index], table.outside[index]), rules)
 
@@ -81,7 +82,7 @@ def _macro(budget: Budget, table: Multilabel) -> Macro | NotMeasured:
         case "macro_f1":
             return Macro(tuple(cells.overlap for cells in labels), table.n)
         case _:
-            return NotMeasured(reason="of several labels a sample there is no such figure")
+            return NotMeasured(reason="it is not defined for samples with several labels")
 
 
 def _mean(values: list[Decimal]) -> Decimal:

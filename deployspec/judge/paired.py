@@ -5,9 +5,10 @@ whether b - c - limit * (reference correct) is below 0, which is b - (1 - limit)
 m samples that at least one of the two gets right; the others say nothing of it. Given m it is therefore tested as
 P(broken) - (1 - limit) * P(repaired) against the limit.
 
-The upper bound, which a pass rests on, is exact. Where limit * n reaches 100, the score's normal distribution stands
-in for the exact one (Tango 1998). The lower bound, which a fail rests on, is Tango's throughout: near the edge it
-errs 7 to 9 % at a nominal 5 % for small n, and a false fail costs another look, never a release.
+The upper bound, which a pass rests on, is exact. Where limit * n reaches 100 (with two bands, the smaller limit), the
+score's normal distribution stands in for the exact one (Tango 1998). The lower bound, which a fail rests on, is
+Tango's throughout: near the edge it errs up to 15 % at a nominal 5 % for three samples and up to 9.5 % from five on,
+and a false fail costs another look, never a release.
 
 McNemar's test asks whether there is any difference, which is another question; it never decides a drop.
 """
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from deployspec.ir.budget import Budget
     from deployspec.ir.evidence import PairedOutcomes
     from deployspec.units import Bound
 
-NOTHING_TO_LOSE: Final = "the reference gets no sample right, so that nothing can be lost of it"
+NOTHING_TO_LOSE: Final = "the reference gets no sample right, so there is nothing to lose"
 
 EXACT_BELOW: Final = 100
 """The exact test is used while limit * n is below this."""
@@ -52,7 +54,7 @@ _CLOSE: Final = 1e-5
 
 @dataclass(frozen=True)
 class Paired:
-    """`broken` and `repaired` of `n` pairs, and the limit on the drop that will be asked about.
+    """`broken` and `repaired` of `n` pairs, and the limit on the drop that will be asked about, or both of two bands.
 
     For a relative drop `n` counts the pairs that at least one of the two gets right.
     """
@@ -62,6 +64,7 @@ class Paired:
     n: int
     limit: Decimal
     relative: bool = False
+    good: Decimal | None = None
 
     @property
     def basis(self) -> str:
@@ -77,7 +80,12 @@ class Paired:
     @property
     def exact(self) -> bool:
         """Whether the table is small enough for the exact test."""
-        return abs(self.limit) * self.n < EXACT_BELOW and self.n <= EXACT_AT_MOST
+        return min(map(abs, self.asked)) * self.n < EXACT_BELOW and self.n <= EXACT_AT_MOST
+
+    @property
+    def asked(self) -> tuple[Decimal, ...]:
+        """The limits that the drop is compared with."""
+        return (self.limit,) if self.good is None else (self.limit, self.good)
 
     def figure(self, alpha: float | None) -> Figure:
         """The drop with the limits at which the test of either side just rejects at `alpha`; outward to the grid."""
@@ -97,14 +105,15 @@ class Paired:
         return replace(self, broken=round(self.broken * n / self.n), repaired=round(self.repaired * n / self.n), n=n)
 
 
-def paired_drop(outcomes: PairedOutcomes, limit: Bound) -> Paired | NotMeasured:
+def paired_drop(outcomes: PairedOutcomes, budget: Budget) -> Paired | NotMeasured:
     """The pairs that a drop rests on: all, or for a relative drop those that at least one of the two gets right."""
+    limit, good = budget.limit, budget.inner
     if not limit.relative:
-        return Paired(outcomes.broken, outcomes.repaired, outcomes.n, limit=limit.limit)
+        return Paired(outcomes.broken, outcomes.repaired, outcomes.n, limit=limit.limit, good=good)
     if not outcomes.reference_right:
         return NotMeasured(reason=NOTHING_TO_LOSE)
     n = outcomes.n - outcomes.neither
-    return Paired(outcomes.broken, outcomes.repaired, n, limit=limit.limit, relative=True)
+    return Paired(outcomes.broken, outcomes.repaired, n, limit=limit.limit, relative=True, good=good)
 
 
 def p_value_below(sample: Paired, limit: float, *, exact: bool) -> float:
@@ -147,17 +156,18 @@ def _bounded(sample: Paired, alpha: float) -> Figure:
 def _bound(p_of: Callable[..., float], alpha: float, sample: Paired, *, end: float, exact: bool) -> float | None:
     """The limit nearest to the estimate, towards `end`, that the test rejects; None if it rejects none.
 
-    The limit in question is tried first, so that the bound and the test at the limit say the same; Tango's bound,
+    The limits in question are tried first, so that the bound and the test at a limit say the same; Tango's bound,
     which is cheap and close, is tried next.
     """
-    estimate, limit = float(sample.estimate), float(sample.limit)
+    estimate, limits = float(sample.estimate), tuple(map(float, sample.asked))
     if sample.relative and end < 0 and (estimate <= end or p_of(end, exact=exact) > alpha):
         return None  # the artifact may be more than twice as good: a relative drop has no lower end
-    tango = _edge(partial(p_of, exact=False), alpha, (estimate, end), (limit,))
+    tango = _edge(partial(p_of, exact=False), alpha, (estimate, end), limits)
     if not exact:
         return tango
-    beyond = () if tango < limit else (estimate + (tango - estimate) * 1.1,)  # the limit closes the search by itself
-    return _edge(partial(p_of, exact=True), alpha, (estimate, end), (limit, tango, *beyond))
+    closed = any(tango < limit for limit in limits)  # a limit closes the search by itself
+    beyond = () if closed else (estimate + (tango - estimate) * 1.1,)
+    return _edge(partial(p_of, exact=True), alpha, (estimate, end), (*limits, tango, *beyond))
 
 
 def _edge(

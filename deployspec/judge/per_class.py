@@ -111,7 +111,7 @@ def drop(
 ) -> Paired | Margins | NotMeasured:
     """What `n` samples lose: from their joint outcomes, else as a point from how many each model gets right."""
     if pair is not None:
-        return paired_drop(pair, budget.limit)
+        return paired_drop(pair, budget)
     if right is None:
         return NotMeasured(reason=_NO_REFERENCE)
     if rules.confidence is not None:
@@ -128,7 +128,7 @@ def _precision_drop(budget: Budget, cells: Cells, rules: Rules) -> Resampled | N
     if before is None:
         return NotMeasured(reason=_NO_REFERENCE)
     if not before.all or not after.all or (budget.limit.relative and not before.found):
-        return NotMeasured(reason="the class was never predicted, or by the reference never rightly")
+        return NotMeasured(reason="the class was never predicted, or the reference never predicted it correctly")
     if (cells.inside is None or cells.outside is None) and rules.confidence is not None:
         return NotMeasured(reason=ONLY_MARGINS)
     inside = cells.inside or _apart(broken=before.found, repaired=after.found)

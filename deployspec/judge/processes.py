@@ -10,7 +10,8 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from deployspec.ir.budget import BUDGETS, EvidenceKind
+from deployspec.ir.budget import BUDGETS, EvidenceKind, Method
+from deployspec.ir.evidence import Processes
 from deployspec.ir.verdict import Outcome
 from deployspec.judge.decide import alpha_of, decide, holds, settled
 from deployspec.judge.figure import Figure, Finding, point
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deployspec.ir.budget import Budget
-    from deployspec.ir.evidence import Processes, Rules
+    from deployspec.ir.evidence import Measurement, Rules
 
 LOOKS: Final = (6, 12, 24)
 """Numbers of processes at which a verdict may be taken."""
-
-_EITHER_WAY: Final = frozenset({"latency_reduction", "sustained_slowdown", "energy"})
-"""Budgets on figures that compare two measurements, either of which contention can have made too large."""
 
 _MEDIAN: Final = 0.5
 """The share whose quantile is the median."""
@@ -57,6 +55,19 @@ def _opposite(one: Outcome, other: Outcome) -> bool:
 def _unlike(finding: Finding, look: int, at_last: Finding) -> Finding:
     told = f"{at_last.reason}; the first {look} alone prove the opposite ({finding.outcome.value})"
     return Finding(Outcome.INCONCLUSIVE, f"{told}: find out what changed meanwhile, and measure again", at_last.figure)
+
+
+def timing_decided(budgets: Sequence[Budget], found: Sequence[Measurement], rules: Rules) -> bool:
+    """Whether the processes in `found`, one target's, decide every budget that rests on processes, or never will."""
+    statistics = {each.name: each.statistic for each in found}
+    for budget in budgets:
+        kind = budget.row
+        if kind.method is not Method.PROCESSES:
+            continue
+        statistic = statistics.get(kind.measured_from)
+        if isinstance(statistic, Processes) and statistic.values and needs_more(budget, statistic, rules):
+            return False
+    return True
 
 
 def needs_more(budget: Budget, statistic: Processes, rules: Rules) -> bool:
@@ -137,7 +148,7 @@ def _on_a_quiet_machine(budget: Budget, statistic: Processes, look: int) -> Iter
         yield statistic.least[:look]
     elif any(statistic.contended[:look]):
         yield _replaced(statistic, look, _LEAST)
-        if budget.metric in _EITHER_WAY:
+        if budget.row.compares:
             yield _replaced(statistic, look, _MOST)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from deployspec.judge.decide import holds, samples_needed
+from deployspec.judge.decide import more_needed
 from deployspec.judge.figure import Figure, ceiling, floor, point, ratio
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Proportion:
         """The counts in words."""
         return f"{self.hits} of {self.n}"
 
+    @property
+    def estimate(self) -> Fraction:
+        """The share itself."""
+        return Fraction(self.hits, self.n)
+
     def figure(self, alpha: float | None) -> Figure:
         """The share with its bounds, each erring at most `alpha`; None compares the estimate alone."""
         estimate = ratio(self.hits, self.n)
@@ -40,8 +46,7 @@ class Proportion:
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
         """About how many more samples, right as often as these, would decide the bound."""
-        size = samples_needed(lambda n: holds(self.grown(n).figure(alpha), bound) is not None, self.n)
-        return None if size is None else size - self.n
+        return more_needed(self, bound, alpha)
 
     def grown(self, n: int) -> Proportion:
         """As many samples as `n`, right as often as these."""

@@ -14,7 +14,7 @@ from deployspec.judge.paired import paired_drop
 from deployspec.judge.per_class import Cells, drop, of_class
 from deployspec.judge.proportions import Proportion
 from deployspec.judge.resample import MacroF1, MacroRecall, Resampled
-from deployspec.judge.words import sentence, subject
+from deployspec.judge.words import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ _CALLED: Final = {
     "f1": "that are '{}' or called so",
 }
 """Which samples count, where these are not all of the split or of the class."""
+
+_KEPT: Final = "samples that at least one gets right"
+"""Which samples count for a drop relative to the reference."""
 
 
 class Sample(Protocol):
@@ -53,7 +56,7 @@ def judge_quality(budget: Budget, statistic: Judged, rules: Rules) -> Finding:
     """The finding of one quality budget; an empty class, or one never predicted, is not measured."""
     found = _sample(budget, statistic, rules)
     if isinstance(found, NotMeasured):
-        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {found.reason}")
+        return Finding(Outcome.NOT_MEASURED, f"{budget.subject}: {found.reason}")
     alpha = alpha_of(rules)
     figure = found.figure(alpha)
     scarce = _scarce(budget, statistic, rules.min_support)
@@ -70,19 +73,33 @@ def _way_out(budget: Budget, statistic: Judged, more: int | None, figure: Figure
     if more is None or figure.n is None:
         return "no number of samples would decide it at this estimate"
     total, unit, whole = figure.n + more, "such samples", ""
-    if isinstance(statistic, Classified | Multilabel) and budget.label is not None and budget.metric in _CALLED:
-        unit = f"samples {_CALLED[budget.metric].format(budget.label)}"
-        whole = f", about {-(-total * statistic.n // figure.n):,} in all"
+    if part := _part(budget, statistic):
+        unit, of, where = part
+        whole = f", about {-(-total * of // figure.n):,} {where}"
     decided = "would decide it at this estimate"
     return f"about {more:,} more {unit} {decided}, as a fresh split with {total:,} of them{whole}"
+
+
+def _part(budget: Budget, statistic: Judged) -> tuple[str, int, str] | None:
+    """Which samples count, of how many, and what those are; None where all count."""
+    label = budget.label
+    match statistic:
+        case Classified() | Multilabel() if label is not None and budget.metric in _CALLED:
+            return f"samples {_CALLED[budget.metric].format(label)}", statistic.n, "in all"
+        case Classified() | Multilabel() if label is not None and budget.limit.relative:
+            return _KEPT, statistic.support(label), f"of class '{label}'"
+        case Classified(n=n) | Joint(outcomes=PairedOutcomes(n=n)) if budget.limit.relative:
+            return _KEPT, n, "in all"
+        case _:
+            return None
 
 
 def _scarce(budget: Budget, statistic: Judged, min_support: int) -> str:
     """Which class has too few samples for this budget to be judged, as a phrase; empty when none has."""
     if not isinstance(statistic, Classified | Multilabel):
         return ""
-    of_classes = budget.label is not None or budget.metric in ("macro_f1", "macro_recall", "balanced_accuracy")
-    names = ([budget.label] if budget.label is not None else statistic.labels) if of_classes else []
+    each = statistic.labels if budget.row.over_classes else ()
+    names = each if budget.label is None else (budget.label,)
     for name in names:
         support = statistic.support(name)
         if support < min_support:
@@ -110,7 +127,7 @@ def _classified(budget: Budget, statistic: Classified, rules: Rules) -> Sample |
     if budget.label is None:
         return _overall(budget, statistic, rules)
     if budget.label not in statistic.labels:
-        return NotMeasured(reason="the evidence knows no such class")
+        return NotMeasured(reason="the evidence has no such class")
     return of_class(budget, Cells.of_table(statistic, statistic.labels.index(budget.label)), rules)
 
 
@@ -120,7 +137,8 @@ def _counted(statistic: Share | Churn, budget: Budget) -> Sample | None:
         case Share(hits=hits, n=n):
             return Proportion(hits, n) if n else None
         case Churn(outcomes=pair):
-            return Changed(pair.broken, pair.repaired, pair.n, limit=budget.limit.limit) if pair.n else None
+            limit, good = budget.limit.limit, budget.inner
+            return Changed(pair.broken, pair.repaired, pair.n, limit, good=good) if pair.n else None
 
 
 def _right_or_wrong(budget: Budget, pair: PairedOutcomes) -> Sample | NotMeasured:
@@ -130,9 +148,9 @@ def _right_or_wrong(budget: Budget, pair: PairedOutcomes) -> Sample | NotMeasure
         case "accuracy":
             return Proportion(pair.both + pair.repaired, pair.n)
         case "accuracy_drop":
-            return paired_drop(pair, budget.limit)
+            return paired_drop(pair, budget)
         case _:
-            return NotMeasured(reason="the evidence tells right from wrong, and nothing of the classes")
+            return NotMeasured(reason="the evidence tells right from wrong, but nothing about classes")
 
 
 def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMeasured:
@@ -142,18 +160,18 @@ def _overall(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMea
         case "top5_accuracy" if table.top5 is not None:
             return Proportion(table.top5, table.n)
         case "top5_accuracy" if len(table.labels) <= 5:
-            return NotMeasured(reason="of so few classes each is among the five best")
+            return NotMeasured(reason="with five classes or fewer, each is among the five best")
         case "top5_accuracy":
             return NotMeasured(reason="the evidence has no ranking of the classes")
         case "accuracy_drop":
             return _drop(budget, table, rules)
-        case "macro_f1" | "macro_recall" | "balanced_accuracy":
+        case _ if budget.row.over_classes:
             empty = [name for name, row in zip(table.labels, table.confusion, strict=True) if not sum(row)]
             if empty:
                 return NotMeasured(reason=f"the split has no sample of class '{empty[0]}'")
             return Resampled(_macro(budget, table), rules.seed)
         case _:
-            return NotMeasured(reason="it needs a class")
+            return NotMeasured(reason="it must name a class")
 
 
 def _drop(budget: Budget, table: Classified, rules: Rules) -> Sample | NotMeasured:

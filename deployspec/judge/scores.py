@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import cycle, islice
-from math import ceil, floor, isfinite, log
+from math import ceil, floor, isfinite, log, sqrt
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -51,6 +51,9 @@ Value = TypeVar("Value", Decimal, "Floats")
 
 _AT_ONCE: Final = 250
 """Samples, or draws, whose weights are held together, so that memory does not grow with their product."""
+
+_TIMES: Final = 4
+"""So many times the samples tell how a bound comes nearer."""
 
 _WORDS: Final = {
     Aggregate.MEAN: "mean",
@@ -82,10 +85,10 @@ def sample_of(budget: Budget, scores: Scores, seed: int) -> Drawn | Quantile | N
     if not scores.artifact:
         return NotMeasured(reason="the split has no sample")
     change = Change()
-    if budget.dimension is Dimension.RISE:
-        change = Change(-1 if budget.metric.endswith("_drop") else 1, budget.limit.relative)
+    if worse := budget.row.change:
+        change = Change(-1 if worse == "drop" else 1, budget.limit.relative)
     if change.relative and (why := _no_share(scores)):
-        return NotMeasured(reason=f"{why}, so that no share of it means anything: write the limit as a bare number")
+        return NotMeasured(reason=f"{why}, so a share of it means nothing: write the limit as a bare number")
     exact = scores.aggregate.quantile is not None and not change.sign
     apart = () if change.sign else limits(budget)
     return Quantile(scores, apart) if exact else Drawn(scores, change, seed, apart)
@@ -125,29 +128,39 @@ class Drawn:
         return point(estimate, self.scores.n) if alpha is None else _bounded(self, estimate, alpha)
 
     def needed(self, bound: Bound, alpha: float) -> int | None:
-        """About how many more samples would decide: the distance to a bound shrinks with the root of their number.
+        """About how many more samples would decide, from how far the bound is off with these and with them repeated.
 
         Where they are too few for a bound, they are repeated until there is one.
         """
         distance = bound.limit - self.figure(alpha).estimate
         for sample in self._longer(self._least(alpha)):
-            figure, n = sample.figure(alpha), sample.scores.n
-            side = figure.upper if distance > 0 else figure.lower
-            if side is not None:
-                size = n * ((side - figure.estimate) / distance) ** 2 if distance else MOST_SAMPLES + 1
+            reach, n = sample._reach(distance, alpha), sample.scores.n
+            if reach is not None and distance:
+                nearer = sample._repeated(_TIMES * len(sample.scores.artifact))._reach(distance, alpha)
+                size = n * _times(float(reach), float(reach if nearer is None else nearer), float(abs(distance)))
                 least = max(n, self.scores.n + 1)
                 return max(ceil(size), least) - self.scores.n if size <= MOST_SAMPLES else None
         return None
 
+    def _reach(self, distance: Decimal, alpha: float) -> Decimal | None:
+        """How far the bound on the side of `distance` is from the estimate; None where there is none."""
+        figure = self.figure(alpha)
+        side = figure.upper if distance > 0 else figure.lower
+        return None if side is None else abs(side - figure.estimate)
+
     def _longer(self, least: int) -> Iterator[Drawn]:
         """The sample itself, where it has `least` scores; else it and then it again, up to four times as many."""
-        scores = self.scores
-        if len(scores.artifact) >= least:
+        if len(self.scores.artifact) >= least:
             yield self
             return
         for size in (least, ceil(1.2 * least), 2 * least, 4 * least):
-            artifact, reference = (tuple(islice(cycle(each), size)) for each in (scores.artifact, scores.reference))
-            yield replace(self, scores=replace(scores, artifact=artifact, reference=reference))
+            yield self._repeated(size)
+
+    def _repeated(self, size: int) -> Drawn:
+        """The sample, and then it again, up to `size` scores."""
+        scores = self.scores
+        artifact, reference = (tuple(islice(cycle(each), size)) for each in (scores.artifact, scores.reference))
+        return replace(self, scores=replace(scores, artifact=artifact, reference=reference))
 
     def _least(self, alpha: float) -> int:
         """The fewest scores that can have a bound; a quantile must also lie below the unseen sample often enough."""
@@ -222,6 +235,17 @@ def _bounded(sample: Drawn, estimate: Decimal, alpha: float) -> Figure:
         n=scores.n,
         grid=grid,
     )
+
+
+def _times(reach: float, nearer: float, distance: float) -> float:
+    """How many times the samples bring a bound from `reach` to `distance`, if `_TIMES` as many bring it to `nearer`.
+
+    Spread shrinks with the root of their number, the room for an unseen sample with the number itself.
+    """
+    spread = min(max((_TIMES * nearer - reach) / (sqrt(_TIMES) - 1), 0.0), reach)
+    room = reach - spread
+    root = (spread + sqrt(spread**2 + 4 * room * distance)) / (2 * distance)
+    return root**2
 
 
 Pair = tuple["Floats", "Floats"]

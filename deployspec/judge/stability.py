@@ -9,7 +9,6 @@ from deployspec.ir.evidence import Promise
 from deployspec.ir.verdict import Outcome
 from deployspec.judge.decide import decide
 from deployspec.judge.figure import Finding, point
-from deployspec.judge.words import subject
 
 if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
@@ -29,11 +28,11 @@ def judge_stability(budget: Budget, seen: Stability) -> Finding:
     broken = [check for check in seen.checks if check.broken]
     untried = sorted(set(Promise) - {check.promise for check in seen.checks if check.calls})
     if untried and not broken:
-        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: no call tells whether it keeps '{untried[0]}'")
+        return Finding(Outcome.NOT_MEASURED, f"{budget.subject}: no call tested '{untried[0]}'")
     figure = point(Decimal(not broken))
     told = [f"{_BROKEN[each.promise]} in {each.broken} of {each.calls} calls, first: {each.first}" for each in broken]
     reason = "; ".join(told) if broken else _kept(seen)
-    return Finding(decide(figure, budget), f"{subject(budget)}: {reason}", figure)
+    return Finding(decide(figure, budget), f"{budget.subject}: {reason}", figure)
 
 
 def _kept(seen: Stability) -> str:

@@ -31,7 +31,7 @@ from deployspec.judge.figure import Figure, Finding
 from deployspec.judge.processes import judge_processes
 from deployspec.judge.quality import judge_quality
 from deployspec.judge.stability import judge_stability
-from deployspec.judge.words import bound_text, limit_text, quantity, subject, unit_of
+from deployspec.judge.words import bound_text, limit_text, quantity, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +73,9 @@ def _judge_one(target: str, budget: Budget, measurements: Sequence[Measurement],
     kind = budget.row
     measured, *weaker = best_first(target, budget, measurements, rules) or [[]]
     if not measured:
-        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: nothing measured it"), None)
+        return _verdict(target, budget, Finding(Outcome.NOT_MEASURED, f"{budget.subject}: nothing measured it"), None)
     found = [_accepted(_find(budget, kind, each, rules), kind, each.evidence, rules) for each in measured]
-    decided = _agreed(subject(budget), found, measured)
+    decided = _agreed(budget.subject, found, measured)
     beside = [text for (each, *_) in weaker if (text := _beside(each, budget, _find(budget, kind, each, rules)))]
     return _verdict(target, budget, replace(decided, reason="; ".join([decided.reason, *beside])), measured[0].evidence)
 
@@ -111,8 +111,8 @@ def _find(budget: Budget, kind: BudgetKind, measured: Measurement, rules: Rules)
     """What the method of this kind of budget says of the statistic."""
     statistic = measured.statistic
     if isinstance(statistic, NotMeasured):
-        return Finding(Outcome.NOT_MEASURED, f"{subject(budget)}: {statistic.reason}")
-    reason = f"{subject(budget)}: the evidence is no basis for it ({type(statistic).__name__})"
+        return Finding(Outcome.NOT_MEASURED, f"{budget.subject}: {statistic.reason}")
+    reason = f"{budget.subject}: the evidence for '{kind.measured_from}' is of another kind than this budget needs"
     return _by_method(budget, kind.method, statistic, rules) or Finding(Outcome.NOT_MEASURED, reason)
 
 

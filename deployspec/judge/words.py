@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from deployspec.ir.verdict import Outcome
@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from deployspec.ir.budget import Budget
     from deployspec.judge.figure import Figure
     from deployspec.units import Bound
-
-
-def subject(budget: Budget) -> str:
-    """`recall.3` as "recall of class '3'", `field.accuracy_drop` as "field accuracy drop"."""
-    name = "field " * budget.on_field + budget.metric.replace("_", " ")
-    return name if budget.label is None else f"{name} of class '{budget.label}'"
 
 
 def limit_text(bound: Bound) -> str:
@@ -49,12 +43,18 @@ def quantity(value: Decimal, budget: Budget) -> str:
     return told(value, unit_of(budget), limits(budget))
 
 
-def told(value: Decimal, dimension: Dimension, apart: Iterable[Decimal] = ()) -> str:
+def provable(best: Decimal, budget: Budget) -> str:
+    """The best limit that can be proven, rounded to one that can be: floors down, ceilings up."""
+    outward = ROUND_CEILING if budget.limit.comparator.bounds_above else ROUND_FLOOR
+    return told(best, unit_of(budget), limits(budget), outward)
+
+
+def told(value: Decimal, dimension: Dimension, apart: Iterable[Decimal] = (), rounding: str = ROUND_HALF_EVEN) -> str:
     """A figure as a table shows it, without zeros at its end."""
     if dimension is Dimension.FLAG:
         return shown(value, dimension)
     scale = scale_of(dimension, value)
-    return scale.with_unit(written(scale.rounded(value, apart=apart)))
+    return scale.with_unit(written(scale.rounded(value, rounding, apart)))
 
 
 def sentence(budget: Budget, figure: Figure, outcome: Outcome, basis: str, confidence: Decimal | None) -> str:
@@ -62,7 +62,7 @@ def sentence(budget: Budget, figure: Figure, outcome: Outcome, basis: str, confi
     word = "ceiling" if budget.limit.comparator.bounds_above else "floor"
     band = f", not proven within {limit_text(budget.good)}" if outcome is Outcome.WARN and budget.good else ""
     bounds = _bounds(budget, figure, outcome, confidence)
-    return f"{subject(budget)}: {basis}{bounds}, the {word} is {limit_text(budget.limit)}{band}"
+    return f"{budget.subject}: {basis}{bounds}, the {word} is {limit_text(budget.limit)}{band}"
 
 
 def _bounds(budget: Budget, figure: Figure, outcome: Outcome, confidence: Decimal | None) -> str:

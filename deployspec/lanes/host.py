@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from deployspec.ir.evidence import EvidenceClass, Machine
 from deployspec.isolation import Policy, available
+from deployspec.lanes.giving import give
 from deployspec.lanes.live import LiveRunner
 from deployspec.lanes.program import lines_of, module_of, new_nonce, scripts
 from deployspec.lanes.taking import take
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deployspec.ir.plan import Runner
     from deployspec.lanes.program import Program
 
@@ -30,21 +33,31 @@ class HostLane:
 
     A runner's process stays, its runtime imported, and does the next program too, also that of another runner of its
     toolchain's family, until the lane is closed. A lane belongs to one thread. What it runs `apart` reads all but
-    secrets and what is `hidden`, and writes to a folder of the lane's only, each repetition to that of its own program;
-    `offline` says that the lane itself is in no network.
+    secrets and what is `hidden`, yet the files of its program in there too, and writes to a folder of the lane's only,
+    each repetition to that of its own program; `offline` says that the lane itself is in no network. The lane's folders
+    lie in `scratch`.
     """
 
     name: ClassVar[str] = "host"
     evidence: ClassVar[EvidenceClass] = EvidenceClass.HOST
 
-    def __init__(self, *, apart: bool = False, hidden: tuple[Path, ...] = (), offline: bool = False) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="deployspec-lane-")
-        self._policy = Policy(writes=(self._folder,), hidden=hidden, offline=offline) if apart else None
+    def __init__(
+        self,
+        *,
+        apart: bool = False,
+        hidden: tuple[Path, ...] = (),
+        offline: bool = False,
+        scratch: Path | None = None,
+    ) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="deployspec-lane-", dir=scratch)
+        home = Path(self._scratch.name).resolve()
+        self._own, self._given = home / "own", home / "given"
+        self._own.mkdir()
+        self._given.mkdir()
+        self._hidden = tuple(each.resolve() for each in hidden)
+        policy = Policy(writes=(self._own,), reads=(self._given,), hidden=hidden, offline=offline)
+        self._policy = policy if apart else None
         self._live: dict[str, LiveRunner] = {}
-
-    @property
-    def _folder(self) -> Path:
-        return Path(self._scratch.name).resolve()
 
     def __enter__(self) -> Self:
         return self
@@ -58,16 +71,20 @@ class HostLane:
         if family in self._live:
             self._live[family].bring(scripts(runner))
         else:
-            self._live[family] = LiveRunner(scripts(runner), self._folder, self._policy)
+            self._live[family] = LiveRunner(scripts(runner), self._own, self._policy)
 
     def run(self, program: Program) -> list[dict[str, Any]]:
         """The runner's lines. Raises ProgramFailed when it crashes, hangs or ends without its closing line."""
         self.prepare(program.runner)
         for live in self._live.values():
             live.wait(program.time_limit_s)  # nothing of ours may still be importing beside a timing
-        with tempfile.TemporaryDirectory(prefix="run-", dir=self._folder) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="run-", dir=self._own) as folder,
+            tempfile.TemporaryDirectory(prefix="run-", dir=self._given) as given,
+        ):
             nonce = new_nonce()
-            _lay_out(Path(folder), program, nonce, apart=self._policy is not None)
+            files = {name: self._readable(path.resolve(), Path(given, name)) for name, path in program.files.items()}
+            _lay_out(Path(folder), program, files, nonce, apart=self._policy is not None)
             lines = lines_of(self._answer(program, Path(folder), nonce), nonce)
             take(Path(folder) / OUT_FOLDER, program.fetch)
             return lines
@@ -82,6 +99,15 @@ class HostLane:
         """This machine."""
         return this_machine()
 
+    def _readable(self, path: Path, given: Path) -> Path:
+        """`path`, or what is `given` in its place: of a folder that holds something hidden, nothing can be read that
+        came there after the runner.
+        """
+        if self._hidden and (path.is_file() or any(path.is_relative_to(each) for each in self._hidden)):
+            give(path, given)
+            return given
+        return path
+
     def _answer(self, program: Program, folder: Path, nonce: str) -> str:
         family = program.runner.toolchain.family
         live = self._live[family]
@@ -92,10 +118,10 @@ class HostLane:
             raise
 
 
-def _lay_out(folder: Path, program: Program, nonce: str, *, apart: bool) -> None:
-    """Fill the working folder: files are linked, the job is written, and `out` gets the folders of `fetch`."""
-    for name, path in program.files.items():
-        (folder / name).symlink_to(path.resolve())
+def _lay_out(folder: Path, program: Program, files: Mapping[str, Path], nonce: str, *, apart: bool) -> None:
+    """Fill the working folder: `files` are linked, the job is written, and `out` gets the folders of `fetch`."""
+    for name, path in files.items():
+        (folder / name).symlink_to(path)
     program.fetch.mkdir(parents=True, exist_ok=True)
     for wanted in (program.fetch, *(each for each in program.fetch.rglob("*") if each.is_dir())):
         (folder / OUT_FOLDER / wanted.relative_to(program.fetch)).mkdir(parents=True)

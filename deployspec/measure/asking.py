@@ -41,12 +41,18 @@ def ask_artifact(job: Job, tasks: list[dict[str, Any]], files: dict[str, Path]) 
     """
     lowered = job.inputs["artifact"]
     artifact = the_artifact(lowered)
-    request = {"artifact": artifact.name, "tasks": tasks} | contract.call(lowered)
+    name = called(artifact)
+    request = {"artifact": name, "tasks": tasks} | contract.call(lowered)
     request["options"] |= {"mode": job.options["mode"]} if "mode" in job.options else {}
     try:
-        return ask(job, request, {artifact.name: artifact} | files)
+        return ask(job, request, {name: artifact} | files)
     except ProgramFailed as error:
         raise ContractBroken(f"it could not be run in a fresh process: {error}") from error
+
+
+def called(artifact: Path) -> str:
+    """The artifact's name where it is run: its own could be that of another file there, as `job.json`."""
+    return f"artifact{artifact.suffix}"
 
 
 def together(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:

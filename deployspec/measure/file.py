@@ -92,6 +92,7 @@ def timed_file(
         runner=file.runner,
         artifact=file.path,
         digest=sha256_path(file.path),
+        inputs=contract.probe_files(folder, "input"),
         rows=max(len(array) for array in arrays.values()),
         baseline=baseline.path if baseline else None,
         baseline_options=baseline.options if baseline else None,

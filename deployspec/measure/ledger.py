@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_path
-from deployspec.errors import StoreError
+from deployspec.disk import explained
 from deployspec.ir.artifact import Done
 from deployspec.ir.evidence import Count, EvidenceClass, Measurement
 
@@ -32,15 +32,14 @@ class Ledger:
     def record(self, split_sha256: str, artifact_sha256: str) -> None:
         """The split judges this artifact. Raises StoreError where that cannot be written."""
         page = self.folder / split_sha256
-        try:
+        with explained("write", self.folder):
             page.mkdir(parents=True, exist_ok=True)
             (page / artifact_sha256).touch()
-        except OSError as error:
-            raise StoreError(f"cannot write the ledger {page}: {error.strerror or error}") from error
 
     def uses(self, split_sha256: str) -> int:
-        """How many different artifacts the split has judged."""
-        return sum(1 for _ in (self.folder / split_sha256).iterdir())
+        """How many different artifacts the split has judged. Raises StoreError where that cannot be read."""
+        with explained("read", self.folder):
+            return sum(1 for _ in (self.folder / split_sha256).iterdir())
 
 
 def measure_uses(plan: Plan, results: Mapping[str, StepResult], ledger: Ledger) -> list[Measurement]:

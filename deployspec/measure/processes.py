@@ -18,7 +18,7 @@ import numpy as np
 from deployspec.ir.evidence import LEAST_CALLS, NotMeasured, Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Process = dict[str, Any]
     """One line of a runner's task, such as `time`."""
@@ -34,6 +34,8 @@ UNDISTURBED_PERCENT: Final = 2
 _FEW_PAIRS: Final = 5
 """Fewer are no median."""
 
+_UNTOLD: Final = NotMeasured(reason="of its processes none told anything that could be read")
+
 _INSTANT: Final = 1e-6
 """In place of a time that a clock did not see pass, in whatever unit."""
 
@@ -41,12 +43,14 @@ _NS_PER_S: Final = 10**9
 _NS_PER_MS: Final = 10**6
 
 
-def times(calls: int, processes: Sequence[Process]) -> dict[str, Processes]:
+def times(calls: int, processes: Sequence[Process]) -> Mapping[str, Processes | NotMeasured]:
     """Every percentile that `calls` warm calls give, and the three figures of a start."""
     given = {name: percent for name, percent in PERCENTILES.items() if calls >= LEAST_CALLS.get(name, 0)}
     found = {name: [_percentile(each, percent) for each in processes] for name, percent in given.items()}
     starts = {"load": ("load_ns",), "first_call": ("first_call_ns",), "cold_start": ("load_ns", "first_call_ns")}
     found |= {name: [_start(each, parts) for each in processes] for name, parts in starts.items()}
+    if not processes:
+        return dict.fromkeys(found, _UNTOLD)
     slow = [slowness(each) for each in processes]
     return {name: _times(calls, pairs, slow) for name, pairs in found.items()}
 
@@ -96,37 +100,49 @@ def waits(process: Process) -> int | None:
 
 def memory(processes: Sequence[Process]) -> Processes | NotMeasured:
     """Peak memory, which does not depend on who else computes."""
+    if not processes:
+        return _UNTOLD
     peaks = [each["memory_peak_bytes"] for each in processes]
     if None in peaks:
         return NotMeasured(reason="this system does not tell a process its peak memory")
     return Processes(values=tuple(map(Decimal, peaks)), calls=1)
 
 
-def reductions(processes: Sequence[Process]) -> Processes:
+def reductions(processes: Sequence[Process]) -> Processes | NotMeasured:
     """1 - the undisturbed ratio of each process's blocks."""
+    if not processes:
+        return _UNTOLD
     blocks = [each["blocks_ns"] for each in processes]
     return Processes(
-        values=tuple(decimal(1 - undisturbed_ratio(each)) for each in blocks),
+        values=tuple(decimal(1 - undisturbed_ratio(each["blocks_ns"], each["inputs"])) for each in processes),
         calls=min(map(len, blocks)),
         contended=tuple(map(_contended, processes)),
     )
 
 
-def undisturbed_ratio(pairs: Sequence[Sequence[float | Decimal]]) -> float:
+def undisturbed_ratio(pairs: Sequence[Sequence[float | Decimal]], inputs: int = 1) -> float:
     """The median ratio, artifact over baseline, of the pairs that nothing disturbed: those that were done soonest.
 
+    Where pairs of several `inputs` took turns, those are taken of each, as one input may be quicker than another.
     Machines have more than one speed: others share their caches and cores. The median pair is of whichever speed was
     the more frequent, and the ratio is not the same at each; that of the quickest pairs repeats. They are the quickest
     as a whole, so that neither side is picked at a better moment than the other.
     """
     times = np.asarray(pairs, np.float64)
-    undisturbed = max(_FEW_PAIRS, math.ceil(UNDISTURBED_PERCENT / 100 * len(times)))
-    artifact, baseline = times[np.argsort(times.sum(axis=1), kind="stable")[:undisturbed]].T
+    least = math.ceil(_FEW_PAIRS / inputs)
+    artifact, baseline = np.concatenate([_soonest(times[first::inputs], least) for first in range(inputs)]).T
     return float(np.median(artifact / np.maximum(baseline, _INSTANT)))
 
 
-def slowdowns(processes: Sequence[Process]) -> Processes:
+def _soonest(pairs: np.ndarray, least: int) -> np.ndarray:
+    undisturbed = max(least, math.ceil(UNDISTURBED_PERCENT / 100 * len(pairs)))
+    return pairs[np.argsort(pairs.sum(axis=1), kind="stable")[:undisturbed]]
+
+
+def slowdowns(processes: Sequence[Process]) -> Processes | NotMeasured:
     """The median call of the last quarter of each process over that of the first, less 1."""
+    if not processes:
+        return _UNTOLD
     quarters = [(each["quarters"][0], each["quarters"][-1]) for each in processes]
     return Processes(
         values=tuple(decimal(last["median_ns"] / first["median_ns"] - 1) for first, last in quarters),
@@ -146,7 +162,7 @@ def _start(process: Process, parts: Sequence[str]) -> tuple[float, float]:
 
 
 def _times(calls: int, pairs: Iterable[tuple[float, float]], slow: Iterable[float]) -> Processes:
-    """Of each process's time and the least that it was without waiting, at the speed that it had."""
+    """Pair each process's time with its lower bound: without waiting, and scaled to undisturbed speed."""
     told = [(value, least / times_slower) for (value, least), times_slower in zip(pairs, slow, strict=True)]
     return Processes(
         values=tuple(decimal(value / _NS_PER_MS) for value, _ in told),

@@ -10,6 +10,7 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
 from deployspec.digests import sha256_file, sha256_json
+from deployspec.disk import explained
 from deployspec.ir.codec import encode
 from deployspec.ir.report import read_time
 from deployspec.lanes.program import scripts
@@ -29,13 +30,19 @@ class SampleStore:
 
     folder: Path
 
+    def prepare(self) -> None:
+        """Make the folder. Raises StoreError where there can be none: better before the timing than after it."""
+        with explained("write", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+
     def keep(self, timed: Timed, machine: Machine, samples: Samples) -> None:
-        """Write the samples in one step, in place of older ones."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write the samples in one step, in place of older ones. Raises StoreError."""
+        self.prepare()
         path = self._path(timed, machine)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_bytes(samples.as_bytes())
-        draft.replace(path)
+        with explained("write", self.folder):
+            draft.write_bytes(samples.as_bytes())
+            draft.replace(path)
 
     def newest(self, timed: Timed, machine: Machine, max_age_s: int, now: datetime) -> Samples | None:
         """Samples of the same thing not older than `max_age_s`, or None."""

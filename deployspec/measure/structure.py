@@ -1,8 +1,12 @@
-"""Structure: what the artifact's own bytes tell, read without its framework, and held against the spec."""
+"""Structure: what the artifact's own bytes tell, read without its framework, and held against the spec.
+
+How much of it a delegate takes is asked of the format's runner, where the bytes do not tell.
+"""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +14,8 @@ from deployspec.contract import ContractBroken
 from deployspec.ir import codec
 from deployspec.ir.artifact import the_artifact
 from deployspec.ir.evidence import Count, EvidenceClass, Measurement, NotMeasured, Operators, Share, Statistic
-from deployspec.ir.structure import Structure
+from deployspec.ir.structure import Division, Structure, ranked
+from deployspec.measure.asking import ask_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +28,8 @@ if TYPE_CHECKING:
 def inspect_artifact(job: Job) -> dict[str, Any]:
     """A step: read the artifact of the role "artifact"; facts: its Structure, whose findings are remarks.
 
-    Raises ContractBroken when its ends are not called what the spec calls them, in the spec's order.
+    Raises ContractBroken when its ends are not called what the spec calls them, in the spec's order, and when the
+    runner that is asked does not answer.
     """
     module, _, name = job.options["inspector"].partition(":")
     structure: Structure = getattr(importlib.import_module(module), name)(
@@ -31,6 +37,8 @@ def inspect_artifact(job: Job) -> dict[str, Any]:
     )
     _hold_names("input", structure.inputs, job.model.inputs)
     _hold_names("output", structure.outputs, job.model.outputs)
+    if "runner" in job.options:
+        structure = divided(structure, ask_artifact(job, [{"task": "describe"}], {}))
     return {"structure": codec.encode(structure), "remarks": list(structure.findings)}
 
 
@@ -41,6 +49,16 @@ def _hold_names(kind: str, found: Sequence[End], declared: Sequence[Input] | Seq
         raise ContractBroken(f"the file's {kind}s are {', '.join(got)}; the spec's are {', '.join(wanted)}")
     if len(got) != len(wanted):
         raise ContractBroken(f"the file has {len(got)} {kind}s and the spec declares {len(wanted)}")
+
+
+def divided(structure: Structure, lines: Sequence[dict[str, Any]]) -> Structure:
+    """What an inspector found, and what the runner that it asks answered when it was to describe the artifact.
+
+    Raises CodecError for no such answer.
+    """
+    division = codec.decode(Division, {name: each for name, each in lines[-1].items() if name != "task"})
+    left = None if division.undelegated is None else ranked(division.undelegated)
+    return replace(structure, undelegated=left, findings=(*structure.findings, *division.findings))
 
 
 def structure_of(inspected: Done) -> Structure:

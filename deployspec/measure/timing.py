@@ -23,6 +23,7 @@ from deployspec.ir.evidence import LEAST_CALLS, Measurement, NotMeasured
 from deployspec.ir.report import write_time
 from deployspec.lanes.program import Lane, Program, ProgramFailed
 from deployspec.measure import processes
+from deployspec.measure.asking import called
 from deployspec.measure.energy import WINDOW_S, energies
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ FIGURES: Final = (*processes.PERCENTILES, "load", "first_call", "cold_start", "m
 class Timed:
     """What is timed: an artifact as a lowering left it, its runner, and the baseline of a ratio.
 
-    `digest` is the artifact's; `calls` the warm calls in each process, of the first `rows` rows of the probe each.
+    `inputs` are files of samples, one for each input of the model: every call takes the next `rows` of them, in turn.
+    `digest` is that of the artifact and of what these are of; `calls` is the number of warm calls in each process.
     `baseline` and `baseline_options` are the other artifact (or the source's folder) and how its runner loads it.
     `sustained_s` is how long each process of a sustained run takes, 0 for none. `energy` asks for that of a call:
     what the machine's counter tells, or, where it is `metered`, when something else must have counted.
@@ -56,6 +58,7 @@ class Timed:
     digest: str
     calls: int
     time_limit_s: int
+    inputs: Sequence[Path]
     rows: int = 1
     baseline: Path | None = None
     baseline_options: dict[str, Any] | None = None
@@ -121,11 +124,12 @@ def measurements(timed: Timed, lane: Lane, samples: Samples) -> list[Measurement
 
 def _until(samples: Samples, look: int, timed: Timed, lane: Lane, deadline: float) -> Samples:
     """Run as many more processes as bring the samples to `look`."""
-    probes = {f"probe-{i}.npy": path for i, path in enumerate(contract.probe_files(timed.lowered, "input"))}
-    more = {"inputs": list(probes), "processes": look - len(samples.lines.get("time", ()))}
+    inputs = {f"input-{i}.npy": path for i, path in enumerate(timed.inputs)}
+    more = {"inputs": list(inputs), "processes": look - len(samples.lines.get("time", ()))}
     tasks = [task | more for task in asked(timed)]
-    files = {timed.artifact.name: timed.artifact} | probes
-    request = {"artifact": timed.artifact.name, "tasks": tasks} | contract.call(timed.lowered)
+    name = called(timed.artifact)
+    files = {name: timed.artifact} | inputs
+    request = {"artifact": name, "tasks": tasks} | contract.call(timed.lowered)
     if timed.baseline is not None:
         files["baseline"] = timed.baseline
         request |= {"baseline": "baseline", "baseline_options": timed.baseline_options}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from deployspec.digests import sha256_json
+from deployspec.disk import explained
 from deployspec.ir.artifact import Done, sound
 from deployspec.ir.evidence import LEAST_CALLS
 from deployspec.measure.artifacts import made
+from deployspec.measure.inputs import files_of, write_some
 from deployspec.measure.timing import Timed, measurements, time_artifact
 from deployspec.sources.identity import origins
 
@@ -51,20 +54,31 @@ class Clock(Protocol):
 
 
 def measure_timing(
-    spec: Spec, plan: Plan, results: Mapping[str, StepResult], lane: Lane, store: SampleStore, clock: Clock
+    spec: Spec,
+    plan: Plan,
+    results: Mapping[str, StepResult],
+    lane: Lane,
+    store: SampleStore,
+    clock: Clock,
+    scratch: Path,
 ) -> list[Measurement]:
-    """Latency, load time and peak memory of every target that was made, one after the other."""
+    """Latency, load time and peak memory of every target that was made, one after the other.
+
+    The samples that they are called with are written to `scratch`.
+    """
     found: list[Measurement] = []
+    called = _called(plan, results, scratch)
     for each in made(spec, plan, results):
         if each.route.runner is None or each.route.runner.is_evaluator:
             continue
-        timed = _timed(spec, plan, each, each.route.runner, results)
+        timed = _timed(spec, plan, each, each.route.runner, called, results)
         machine = lane.machine()
         reused = store.newest(timed, machine, clock.reuse_s, clock.now()) if clock.reuse_s else None
         if reused is not None:
             note = f"reused: measured at {reused.measured_at}"
             found += [dataclasses.replace(one, note=note) for one in measurements(timed, lane, reused)]
             continue
+        store.prepare()
         clock.timing(each.target)
         samples, fresh = time_artifact(timed, lane, clock.looks, partial(clock.decided, each.target))
         found += fresh
@@ -73,7 +87,31 @@ def measure_timing(
     return found
 
 
-def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[str, StepResult]) -> Timed:
+@dataclass(frozen=True)
+class _Called:
+    """Some samples of a prepared split, and that one's digest."""
+
+    files: Sequence[Path]
+    split_sha256: str
+
+
+def _called(plan: Plan, results: Mapping[str, StepResult], scratch: Path) -> _Called | None:
+    """Some samples of the first judged split, which no conversion saw; None without such a split."""
+    split = next((split for split, _ in plan.references if split), None)
+    prepared = results[f"data.{split}"] if split else None
+    if not isinstance(prepared, Done):
+        return None
+    folder = scratch / "called"
+    with explained("write", scratch):
+        write_some(prepared.folder, folder)
+    return _Called(files_of(folder), prepared.sha256)
+
+
+def _timed(
+    spec: Spec, plan: Plan, each: Made, runner: Runner, called: _Called | None, results: Mapping[str, StepResult]
+) -> Timed:
+    from deployspec.contract import probe_files
+
     baseline, options = _baseline(spec, plan, each.route, results)
     limited = {budget.metric for budget in each.target.budgets}
     return Timed(
@@ -81,9 +119,10 @@ def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[
         lowered=each.artifact.folder,
         runner=runner,
         artifact=each.artifact.artifact,
-        digest=_what_is_timed(spec, each, results),
+        digest=_what_is_timed(spec, each, called, results),
         calls=_calls(each.target),
         time_limit_s=each.target.time_limit_s,
+        inputs=called.files if called else probe_files(each.artifact.folder, "input"),
         baseline=baseline,
         baseline_options=options,
         sustained_s=each.target.sustained_s if "sustained_slowdown" in limited else 0,
@@ -91,13 +130,13 @@ def _timed(spec: Spec, plan: Plan, each: Made, runner: Runner, results: Mapping[
     )
 
 
-def _what_is_timed(spec: Spec, each: Made, results: Mapping[str, StepResult]) -> str:
-    """One digest of the artifact with its probe, and of the baseline."""
+def _what_is_timed(spec: Spec, each: Made, called: _Called | None, results: Mapping[str, StepResult]) -> str:
+    """One digest of the artifact with its probe, of the split whose samples it is called with, and of the baseline."""
     baseline = results.get(each.route.baseline or "")
     other = baseline.sha256 if isinstance(baseline, Done) else ""
     if each.route.baseline == "model":
         other = origins(spec)["model"].sha256
-    return sha256_json([each.artifact.sha256, other])
+    return sha256_json([each.artifact.sha256, called.split_sha256 if called else "", other])
 
 
 def _baseline(

@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from deployspec.parse.document import Document
     from deployspec.parse.faults import Faults
 
+MOST_NAME_BYTES: Final = 128
+"""Of a model's name, by which its files are called."""
+
 METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _CALLABLE: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def check_model(model: Model, faults: Faults) -> None:
-    """The signature: unique names, possible ranges and preprocessing."""
+    """The name, by which artifacts are called, and the signature: unique names, possible ranges and preprocessing."""
+    if not _names_a_file(model.name):
+        message = f"artifacts are called as their model, and '{model.name}' cannot name a file on every system"
+        faults.at_value("illegal-name", message, ("model", "name"), help='e.g. "digits"')
     _unique([each.name for each in model.inputs], ("model", "inputs"), "input", faults)
     _unique([each.name for each in model.outputs], ("model", "outputs"), "output", faults)
     for i, each in enumerate(model.inputs):
@@ -38,6 +44,12 @@ def check_model(model: Model, faults: Faults) -> None:
     elif model.weights is not None and not faults.touch("model", "source"):
         help = "leave it out, or name a callable as the source"
         faults.add("illegal-value", "a self-contained file has its weights inside", ("model", "weights"), help=help)
+
+
+def _names_a_file(name: str) -> bool:
+    """Whether it can on every system: printable, of one part, not hidden, without a blank at either end."""
+    fits = 0 < len(name.encode()) <= MOST_NAME_BYTES and name == name.strip() and name.isprintable()
+    return fits and not name.startswith(".") and not set(name) & set('/\\:*?"<>|')
 
 
 def _unique(names: Sequence[str], path: KeyPath, what: str, faults: Faults) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from deployspec import registry
 from deployspec.ir.budget import BUDGETS, BudgetKind, Keys
 from deployspec.ir.constraint import Constraint
+from deployspec.ir.schema import any_of
 from deployspec.parse import budgets, shape
 from deployspec.parse.document import VERSION, Document, TargetTable
 from deployspec.registry import Family
@@ -77,7 +78,7 @@ def _of(hint: Any) -> dict[str, Any]:
         case typing.Literal:
             return {"enum": list(args)}
         case typing.Union | types.UnionType:
-            return _any_of([_of(each) for each in args if each is not types.NoneType])
+            return any_of([_of(each) for each in args if each is not types.NoneType])
         case _ if origin is tuple:
             return _array(args)
         case _ if origin is dict:
@@ -100,10 +101,6 @@ def _constrained(args: tuple[Any, ...]) -> dict[str, Any]:
         words |= {"exclusiveMinimum": each.gt, "exclusiveMaximum": each.lt}
         schema |= {word: value for word, value in words.items() if value is not None}
     return schema
-
-
-def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
-    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _array(args: tuple[Any, ...]) -> dict[str, Any]:
@@ -129,7 +126,7 @@ def _target() -> dict[str, Any]:
     """A target: its format decides which further options are legal."""
     common = _table(TargetTable)
     common["properties"] |= {
-        "format": {"enum": list(registry.names(Family.TARGETS))},
+        "format": {"enum": list(registry.sound(Family.TARGETS))},
         "budgets": _ref("budgets"),
         "passes": {"type": "array", "items": _ref("pass")},
     }
@@ -140,7 +137,7 @@ def _pass() -> dict[str, Any]:
     """A pass: its name decides which options are legal."""
     named = {
         "type": "object",
-        "properties": {"pass": {"enum": list(registry.names(Family.PASSES))}},
+        "properties": {"pass": {"enum": list(registry.sound(Family.PASSES))}},
         "required": ["pass"],
         "additionalProperties": False,
     }
@@ -150,8 +147,8 @@ def _pass() -> dict[str, Any]:
 def _by_name(family: Family, key: str, common: dict[str, Any]) -> dict[str, Any]:
     """`common`, and the options of whichever plug-in the property `key` names."""
     branches = []
-    for name in registry.names(family):
-        options = _table(registry.load(family, name))
+    for name, plugin in registry.sound(family).items():
+        options = _table(plugin)
         branches.append(
             {
                 **common,
@@ -160,7 +157,7 @@ def _by_name(family: Family, key: str, common: dict[str, Any]) -> dict[str, Any]
                 "required": [*common["required"], *options.get("required", [])],
             }
         )
-    return _any_of(branches)
+    return any_of(branches)
 
 
 def _budgets() -> dict[str, Any]:

@@ -68,7 +68,7 @@ def has_delegates(format: str) -> bool:
 
 def with_delegates() -> str:
     """The formats of which that is so."""
-    return " and ".join(filter(has_delegates, registry.names(Family.TARGETS)))
+    return " and ".join(filter(has_delegates, registry.sound(Family.TARGETS)))
 
 
 def time_limit_s(text: str | None, path: KeyPath, faults: Faults) -> int:
@@ -243,8 +243,8 @@ def _because(asked: Asked, key: str) -> str:
 def _others(source: SourceKind, asked: Asked) -> str:
     """The other formats that the same source and passes lead to."""
     able = []
-    for name in registry.names(Family.TARGETS):
-        other = replace(asked, plugin=registry.load(Family.TARGETS, name)(), format=name)
+    for name, plugin in registry.sound(Family.TARGETS).items():
+        other = replace(asked, plugin=plugin(), format=name)
         try:
             find_route(SOURCE_FORMS[source], other.plugin.form, other.wanted, other.lowerings)
         except NoRoute:

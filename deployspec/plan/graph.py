@@ -158,7 +158,8 @@ class Graph:
         return list(dict.fromkeys([*lowering.needs, *probe]))
 
     def inspect(self, target: Target, artifact: str, inspector: Inspector) -> str:
-        """The step that reads an artifact's own bytes."""
+        """The step that reads an artifact's own bytes, and asks the runner that the inspector names."""
+        asks = inspector.asks
         return self._add(
             Step(
                 id=f"{artifact}@structure",
@@ -166,8 +167,8 @@ class Graph:
                 takes=(("artifact", artifact),),
                 gives=STRUCTURE,
                 function="deployspec.measure.structure:inspect_artifact",
-                toolchain=inspector.toolchain,
-                options={"inspector": inspector.function},
+                toolchain=_on_lane(asks) if asks else inspector.toolchain,
+                options={"inspector": inspector.function} | ({"runner": _runner_options(asks)} if asks else {}),
                 targets=(target.name,),
                 cost_s=0.5,
                 time_limit_s=target.time_limit_s,

@@ -56,7 +56,7 @@ def _route(graph: Graph, target: Target) -> Route:
     baseline = _baseline(graph, target, plugin.form, lowerings, runner) if runner else None
     return Route(
         target=target.name,
-        format=plugin.form,
+        format=target.format,
         steps=tuple(dict.fromkeys([*made, structure, *checks, *(step for _, step in evaluations)])),
         artifact=made[-1],
         structure=structure,
@@ -64,7 +64,7 @@ def _route(graph: Graph, target: Target) -> Route:
         evaluations=evaluations,
         baseline=baseline,
         scores=_scores(graph, target, evaluations),
-        notes=(*_notes(plugin, passes, chain, runner), *loosened),
+        notes=(*_notes(target, plugin, passes, chain, runner), *loosened),
         loosened=loosened,
         watches=_watches(graph, target, made[-1], runner) if runner else (),
         noisy=_noisy(graph, target, made[-1], chain[-1], runner) if runner else (),
@@ -84,9 +84,11 @@ def _loosened(usual: Sequence[Lowering], held: Sequence[Lowering]) -> Iterator[s
             yield f"{allowed}, {own.tolerance:g} is usual"
 
 
-def _notes(plugin: Any, passes: Sequence[Any], chain: Sequence[Lowering], runner: Runner | None) -> tuple[str, ...]:
+def _notes(
+    target: Target, plugin: Any, passes: Sequence[Any], chain: Sequence[Lowering], runner: Runner | None
+) -> tuple[str, ...]:
     """What its makers say of the format, what to know of the passes and steps, and what cannot be had of it here."""
-    unrun = "" if runner else f"nothing here executes {plugin.form}: what takes running it is not measured"
+    unrun = "" if runner else f"nothing here executes {target.format}: what takes running it is not measured"
     said = (plugin.remark, *(each.remark for each in (*passes, *chain)), unrun)
     return tuple(note for note in said if note)
 

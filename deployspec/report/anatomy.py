@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from deployspec.ir.evidence import Count, Operators, Share
-from deployspec.report.figures import counted
 from deployspec.units import Dimension, shown
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,6 +11,7 @@ from deployspec.report.decisive import decisive
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deployspec.ir.budget import Budget
     from deployspec.ir.report import Report, TargetReport
     from deployspec.ir.verdict import Verdict
 
@@ -18,7 +19,7 @@ _LISTED: Final = 3
 
 _MISSES: Final = frozenset({"recall", "recall_drop", "f1"})
 _ALARMS: Final = frozenset({"precision", "precision_drop", "f1"})
-_OVERALL: Final = frozenset({"accuracy", "accuracy_drop", "macro_f1", "macro_recall", "balanced_accuracy"})
+_OVERALL: Final = frozenset({"accuracy", "accuracy_drop"})
 
 Mistake = tuple[int, str, str]
 """How often samples of one class were called another: the number, the class, what it was called."""
@@ -37,7 +38,7 @@ def confusions(report: Report, target: TargetReport) -> tuple[str, ...]:
         table = _table(report, budget.split, verdict) if verdict and _is_refused(verdict) else None
         if table is not None:
             of = "" if budget.split == "test" else f"{budget.split}: "
-            lines |= dict.fromkeys(f"{of}{line}" for line in _lines(table, budget.metric, budget.label))
+            lines |= dict.fromkeys(f"{of}{line}" for line in _lines(table, budget))
     return tuple(lines)
 
 
@@ -51,9 +52,9 @@ def _table(report: Report, split: str, verdict: Verdict) -> Classified | None:
     return next((table for table in tables if isinstance(table, Classified)), None)
 
 
-def _lines(table: Classified, metric: str, label: str | None) -> Iterator[str]:
-    mistakes = _mistakes(table)
-    if label is None and metric in _OVERALL and mistakes:
+def _lines(table: Classified, budget: Budget) -> Iterator[str]:
+    mistakes, metric, label = _mistakes(table), budget.metric, budget.label
+    if (metric in _OVERALL or budget.row.over_classes) and mistakes:
         pairs = [(n, f"'{of}' called '{called}'") for n, of, called in mistakes]
         yield f"most often confused: {_listed(pairs)}"
     missed = [(n, f"'{called}'") for n, of, called in mistakes if of == label]

@@ -78,6 +78,7 @@ def contradictions(report: Report) -> tuple[str, ...]:
             _digests(report),
             _measurements(report),
             pretences(report),
+            _class_sizes(report),
             _agreements(report),
             _errors(report),
             chain.from_iterable(map(_verdict, report.verdicts)),
@@ -238,6 +239,17 @@ def _could_take(processes: Processes, name: str) -> bool:
             return min(processes.values, default=0) >= -1
         case _:
             return enough and min(processes.values, default=0) >= 0
+
+
+def _class_sizes(report: Report) -> Iterator[str]:
+    """Tables of one split count the same samples, whoever measured: as many of each class."""
+    first: dict[tuple[str, str, str], dict[str, int]] = {}
+    for each in report.measurements:
+        table = each.statistic
+        if isinstance(table, Classified | Multilabel) and is_possible(table):
+            sizes = {label: table.support(label) for label in table.labels} | {"": table.n}
+            if first.setdefault((each.target, each.split, each.variant), sizes) != sizes:
+                yield f"the tables of target {each.target!r} on {each.split!r} are not of the same samples"
 
 
 def _agreements(report: Report) -> Iterator[str]:

@@ -9,7 +9,6 @@ from deployspec.ir.evidence import Count
 from deployspec.units import Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from decimal import Decimal
 
     from deployspec.ir.report import Contract, Report, TargetReport
@@ -24,7 +23,7 @@ def deviation(report: Report, target: TargetReport) -> str:
     found = {each.difference: each for each in told if each.difference is not None}
     if not found:
         return ""
-    splits = ", ".join(_on_splits(report, target))
+    splits = ", ".join(f"{_most(most)} on the {split} split" for split, most in _on_splits(report, target).items())
     return in_words(found[max(found)]) + (f"; from the reference's by at most {splits}" if splits else "")
 
 
@@ -39,12 +38,14 @@ def in_words(contract: Contract) -> str:
     )
 
 
-def _on_splits(report: Report, target: TargetReport) -> Iterator[str]:
-    """`0.0506 on the test split`, of each split that the check itself ran the artifact on."""
+def _on_splits(report: Report, target: TargetReport) -> dict[str, Decimal]:
+    """Of each split that the check itself ran the artifact on, the largest difference in any arithmetic."""
+    largest: dict[str, Decimal] = {}
     for each in report.measurements:
         of_target = (each.target, each.name, each.source, each.variant) == (target.name, "difference", "", "")
         if of_target and isinstance(each.statistic, Count):
-            yield f"{_most(each.statistic.value)} on the {each.split} split"
+            largest[each.split] = max(largest.get(each.split, each.statistic.value), each.statistic.value)
+    return largest
 
 
 def _most(difference: Decimal) -> str:

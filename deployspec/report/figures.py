@@ -77,11 +77,6 @@ def outcome(verdict: Verdict) -> str:
     return f"{said} ({verdict.waived.value.replace('_', ' ')})" if verdict.waived else said
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 budget`, `2 budgets`, `1,250 samples`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def plain(text: str) -> str:
     """`text` on one line and harmless on a terminal: whatever is not printable becomes its escape."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

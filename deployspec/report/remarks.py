@@ -42,7 +42,7 @@ def remarks(
         *_ranges(spec, results),
         *_unsearched(spec, plan),
         *_uses(measurements),
-        *_timings(measurements),
+        *_timings(spec, measurements),
         *_formats(spec),
         *_passes(spec),
         *_loosened(plan),
@@ -97,18 +97,25 @@ def _uses(measurements: Sequence[Measurement]) -> Iterator[str]:
             )
 
 
-def _timings(measurements: Sequence[Measurement]) -> Iterator[str]:
+def _timings(spec: Spec, measurements: Sequence[Measurement]) -> Iterator[str]:
     for each in measurements:
         if each.name == "latency.p50" and each.note:  # one figure stands for all that the same processes gave
             yield f"{each.target}: latency {each.note}"
-    yield from _disturbed(measurements)
+    yield from _disturbed(spec, measurements)
 
 
-def _disturbed(measurements: Sequence[Measurement]) -> Iterator[str]:
-    """Of each target the figure that contention marks most: what disturbs a tail may leave the median alone."""
+def _disturbed(spec: Spec, measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Of each target the figure that contention marks most: what disturbs a tail may leave the median alone.
+
+    It is one that the spec limits; of a target without such any figure may be told.
+    """
+    limited = {
+        target.name: {each.row.measured_from for each in target.budgets} & set(_TIMED) for target in spec.targets
+    }
     worst: dict[str, tuple[float, str]] = {}
     for each in measurements:
-        if each.name in _TIMED and isinstance(each.statistic, Processes) and any(each.statistic.contended):
+        matters = each.name in (limited.get(each.target) or _TIMED)
+        if matters and isinstance(each.statistic, Processes) and any(each.statistic.contended):
             marked, n = sum(each.statistic.contended), len(each.statistic.contended)
             told = (marked / n, f"the machine disturbed {marked} of {n} processes timed for {_TIMED[each.name]}")
             worst[each.target] = max(worst.get(each.target, told), told, key=itemgetter(0))

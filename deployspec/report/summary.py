@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from deployspec.ir.verdict import Outcome, Result
 from deployspec.report import figures
-from deployspec.report.figures import counted, plain
+from deployspec.report.figures import plain
+from deployspec.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,16 +96,17 @@ class Reason:
 
 
 def reasons(target: TargetReport, verdicts: Sequence[Verdict]) -> list[Reason]:
-    """A word on all but plain passes, and but for what a target that was not built could not have.
+    """One reason per verdict other than a pass; of a target that was not built, not for what is not measured.
 
-    Budgets that could not be measured for one and the same reason are told together.
+    Budgets that could not be measured for the same reason are grouped.
     """
+    subjects = {budget.name: f"{budget.subject}: " for budget in target.budgets}
     plain_ones = {Outcome.PASS} if target.artifact else {Outcome.PASS, Outcome.NOT_MEASURED}
     alike: dict[tuple[Outcome, str], list[Verdict]] = {}
     for each in verdicts:
         if each.verdict not in plain_ones:
-            _, _, why = each.reason.partition(": ")
-            same = why if each.verdict is Outcome.NOT_MEASURED and why else each.budget
+            why = each.reason.removeprefix(subjects.get(each.budget, ""))
+            same = why if each.verdict is Outcome.NOT_MEASURED else each.budget
             alike.setdefault((each.verdict, same), []).append(each)
     return [_reason(why, group) for (_, why), group in alike.items()]
 
@@ -117,11 +119,10 @@ def weightiest_first(report: Report, told: Sequence[Reason]) -> list[Reason]:
 
 def _reason(why: str, group: Sequence[Verdict]) -> Reason:
     first = group[0]
-    more = f" and {len(group) - _LISTED} more" if len(group) > _LISTED else ""
     return Reason(
         outcome=first.verdict,
         said=figures.outcome(first),
-        budgets=", ".join(each.budget for each in group[:_LISTED]) + more,
+        budgets=some([each.budget for each in group], _LISTED),
         why=first.reason if len(group) == 1 else why,
     )
 
@@ -204,8 +205,7 @@ def _refused(report: Report) -> list[str]:
     (first, word), *others = told
     counts = [f"{first} of {counted(len(report.verdicts), 'budget')} {word}", *(f"{n} {word}" for n, word in others)]
     names = [name for group in by_outcome.values() for name in group]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return [f"{', '.join(counts)}: {', '.join(names[:_LISTED])}{more}"]
+    return [f"{', '.join(counts)}: {some(names, _LISTED)}"]
 
 
 def _refusing(report: Report) -> list[Outcome]:

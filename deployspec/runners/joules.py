@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,12 +21,10 @@ else:
     from stopwatch import warm_up  # its neighbour, where it is shipped to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import numpy as np
+    from collections.abc import Callable, Mapping, Sequence
 
     from deployspec.runners.protocol import Load
-    from deployspec.runners.stopwatch import Timed
+    from deployspec.runners.stopwatch import Arrays, Timed
 
 POWERCAP = Path("/sys/class/powercap")
 DEVICES = Path("/sys/bus/iio/devices")
@@ -108,29 +107,29 @@ def open_counter(powercap: Path = POWERCAP, devices: Path = DEVICES) -> Counter 
     return ABSENT
 
 
-def count_energy(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+def count_energy(load: Load, job: dict[str, Any], task: dict[str, Any], inputs: Sequence[Arrays]) -> dict[str, Any]:
     """`task["seconds"]` of rest, then as many of calls, each with what the machine's counter says of them.
 
     With `task["metered"]` something else counts, and when each began and ended is enough.
     """
-    return counted(None if task["metered"] else open_counter(), load, job, task, arrays)
+    return counted(None if task["metered"] else open_counter(), load, job, task, inputs)
 
 
 def counted(
-    counter: Counter | str | None, load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]
+    counter: Counter | str | None, load: Load, job: dict[str, Any], task: dict[str, Any], inputs: Sequence[Arrays]
 ) -> dict[str, Any]:
     """The same by `counter`, by none of ours, or not at all for a reason."""
     if isinstance(counter, str):
         return {"missing": counter}
-    run = load(job["artifact"], job["options"])
-    warm_up(task, run, arrays)
+    run, turns = load(job["artifact"], job["options"]), cycle(inputs)
+    warm_up(task, run, turns)
     calls = 0
 
     def call_for(seconds: float) -> None:
         nonlocal calls
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            run(arrays)
+            run(next(turns))
             calls += 1
 
     rest = _window(counter, time.sleep, task["seconds"])

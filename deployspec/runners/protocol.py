@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 4 << 20
 CHUNK_ROWS = 1024
 
+STRIDE = 11
+"""So many calls' inputs further on each repetition begins than the one before."""
+
 
 class Run(Protocol):
     """A loaded model."""
@@ -97,7 +100,7 @@ def _do(runner: Runner, job: dict[str, Any]) -> None:
     for number, task in enumerate(job["tasks"]):
         for repetition in range(task.get("processes", 1)):
             answer = _in_child(runner, job, task | {"repetition": repetition})
-            _emit({"task": number} | _outcome(task, answer))
+            _emit(_outcome(task, answer) | {"task": number})
     _watchdog.disarm()
     _emit({"done": True, "nonce": job["nonce"]})
 
@@ -294,7 +297,7 @@ class Writer:
         return self._count
 
 
-# --- task "describe", and those that stopwatch.py times on one sample ---
+# --- task "describe", and those that stopwatch.py times sample by sample ---
 
 
 def _describe(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
@@ -314,17 +317,23 @@ def _watch(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, A
     return steadiness.watch(load, job, task, [next(each.chunks(each.shape[0])) for each in _readers(job, task)])
 
 
-def _on_one_sample(perform: Timed) -> Task:
-    """The task that reads the first sample of `task["inputs"]`, or the first `task["rows"]` together, and times it."""
+def _in_turn(perform: Timed) -> Task:
+    """The task that reads the samples of `task["inputs"]`, `task["rows"]` for each call, and times calls of them.
+
+    Each repetition begins elsewhere. They are read call by call: memory that reading had needed and freed again could
+    serve the model without its peak rising.
+    """
 
     def perform_task(load: Load, job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-        return perform(load, job, task, [next(each.chunks(task.get("rows", 1))) for each in _readers(job, task)])
+        inputs = list(zip(*(each.chunks(task.get("rows", 1)) for each in _readers(job, task)), strict=True))
+        first = task["repetition"] * STRIDE % len(inputs)
+        return perform(load, job, task, inputs[first:] + inputs[:first])
 
     return perform_task
 
 
 _TASKS: dict[str, Task] = {"describe": _describe, "outputs": _outputs, "watch": _watch}
-_TASKS |= {name: _on_one_sample(perform) for name, perform in (stopwatch.TASKS | joules.TASKS).items()}
+_TASKS |= {name: _in_turn(perform) for name, perform in (stopwatch.TASKS | joules.TASKS).items()}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The timed tasks of a runner: load, first call and warm calls apart, two artifacts interleaved, or minutes of calls.
 
-Each is performed in a fresh process, with the arrays of one call. Times are in nanoseconds.
+Each is performed in a fresh process, with the arrays of some calls, which are made in turn: what is quick for one
+input only does not look quick. Times are in nanoseconds.
 
 This file is shipped to devices beside `protocol.py`: the standard library and numpy, and nothing else of deployspec.
 """
@@ -12,23 +13,29 @@ import os
 import resource
 import time
 from array import array
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from deployspec.runners.protocol import Load, Run
 
-    Timed = Callable[[Load, dict[str, Any], dict[str, Any], list[np.ndarray]], dict[str, Any]]
-    """From how to load, the job, its task and the arrays of one call to what is told of the process."""
+    Arrays = tuple[np.ndarray, ...]
+    """Of one call: one for each input."""
+
+    Timed = Callable[[Load, dict[str, Any], dict[str, Any], Sequence[Arrays]], dict[str, Any]]
+    """From how to load, the job, its task and the arrays of each call to what is told of the process."""
 
 
-def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], inputs: Sequence[Arrays]) -> dict[str, Any]:
     """Load, first call, warm-up, then `task["calls"]` timed calls; peak memory above the start's."""
     _pin()
+    turns = cycle(inputs)
+    arrays = next(turns)
     resident = _peak_memory()
     starting = Disturbance()
     begun = time.perf_counter_ns()
@@ -37,9 +44,9 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
     run(arrays)
     first = time.perf_counter_ns()
     start = starting.facts()
-    warmup = warm_up(task, run, arrays)
+    warmup = warm_up(task, run, turns)
     disturbance = Disturbance()
-    calls = [_timed(run, arrays) for _ in range(task["calls"])]
+    calls = [_timed(run, next(turns)) for _ in range(task["calls"])]
     return {
         "load_ns": loaded - begun,
         "first_call_ns": first - loaded,
@@ -50,47 +57,54 @@ def time_calls(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: li
     } | disturbance.facts()
 
 
-def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+def time_pair(load: Load, job: dict[str, Any], task: dict[str, Any], inputs: Sequence[Arrays]) -> dict[str, Any]:
     """Calls of artifact and baseline interleaved, ABBA and BAAB in turn; the time of each, per block of two.
 
-    At least `task["calls"]` blocks, and `task["seconds"]` long, unless that takes more than `task["most"]`. What is
+    Throughout a block both get the same arrays; so few of the `inputs` take turns that each has several blocks. At
+    least `task["calls"]` blocks, and `task["seconds"]` long, unless that takes more than `task["most"]`. What is
     loaded first, and what is called after a pause, is a little slower: each is so in every other process, or block.
     """
     _pin()
+    inputs = inputs[:_PAIRED]
     sides = (("artifact", "options"), ("baseline", "baseline_options"))
     pair: list[Any] = [None, None]
-    first = task["repetition"] % 2
+    first, turns = task["repetition"] % 2, cycle(inputs)
     for which in (first, 1 - first):
         artifact, options = sides[which]
         pair[which] = load(job[artifact], job[options])
-        warm_up(task, pair[which], arrays)
+        warm_up(task, pair[which], turns)
     disturbance = Disturbance()
     blocks: list[list[int]] = []
     end = time.perf_counter() + task["seconds"]
     while len(blocks) < task["calls"] or (time.perf_counter() < end and len(blocks) < task["most"]):
-        spent = [0, 0]
+        spent, arrays = [0, 0], next(turns)
         for which in _TURNS[len(blocks) % 2]:
             spent[which] += _timed(pair[which], arrays)
         blocks.append(spent)
-    return {"blocks_ns": blocks} | disturbance.facts()
+    return {"blocks_ns": blocks, "inputs": len(inputs)} | disturbance.facts()
 
 
 _TURNS = ((0, 1, 1, 0), (1, 0, 0, 1))
+_PAIRED = 9
+"""Odd, so that each of them has blocks of either kind."""
 
 
-def sustain(load: Load, job: dict[str, Any], task: dict[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+def sustain(load: Load, job: dict[str, Any], task: dict[str, Any], inputs: Sequence[Arrays]) -> dict[str, Any]:
     """Rest for `task["seconds"]`, so that the machine cools down, then call for as long; the median of each quarter."""
     _pin()
-    run = load(job["artifact"], job["options"])
-    warm_up(task, run, arrays)
+    run, turns = load(job["artifact"], job["options"]), cycle(inputs)
+    warm_up(task, run, turns)
     time.sleep(task["seconds"])
-    return {"quarters": [_quarter(run, arrays, task["seconds"] / 4) for _ in range(4)]}
+    return {"quarters": [_quarter(run, turns, task["seconds"] / 4) for _ in range(4)]}
 
 
-def _quarter(run: Run, arrays: list[np.ndarray], seconds: float) -> dict[str, Any]:
+def _quarter(run: Run, turns: Iterator[Arrays], seconds: float) -> dict[str, Any]:
     disturbance, calls = Disturbance(), array("Q")
     end = time.perf_counter_ns() + int(seconds * 1e9)
-    while (before := time.perf_counter_ns()) < end:
+    for arrays in turns:
+        before = time.perf_counter_ns()
+        if before >= end:
+            break
         run(arrays)
         calls.append(time.perf_counter_ns() - before)
     return {"median_ns": float(np.median(calls)), "calls": len(calls)} | disturbance.facts()
@@ -99,16 +113,16 @@ def _quarter(run: Run, arrays: list[np.ndarray], seconds: float) -> dict[str, An
 TASKS: dict[str, Timed] = {"time": time_calls, "ratio": time_pair, "sustain": sustain}
 
 
-def warm_up(task: dict[str, Any], run: Run, arrays: list[np.ndarray]) -> array[int]:
+def warm_up(task: dict[str, Any], run: Run, turns: Iterator[Arrays]) -> array[int]:
     """At least `task["warmup_calls"]` calls, and at least `task["warmup_s"]` long; the time of each."""
     end = time.perf_counter() + task["warmup_s"]
     calls = array("Q")  # small, as what it takes counts as the model's
     while len(calls) < task["warmup_calls"] or time.perf_counter() < end:
-        calls.append(_timed(run, arrays))
+        calls.append(_timed(run, next(turns)))
     return calls
 
 
-def _timed(run: Run, arrays: list[np.ndarray]) -> int:
+def _timed(run: Run, arrays: Arrays) -> int:
     start = time.perf_counter_ns()
     run(arrays)
     return time.perf_counter_ns() - start

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from deployspec.isolation import available
+from deployspec.isolation import NETWORK, available
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 
@@ -114,6 +117,58 @@ def finetune(model, split):
         except PermissionError as error:
             print("KEPT:", error, flush=True)
     return model
+"""
+
+NOSY = """
+import ctypes, os
+from pathlib import Path
+import torch
+
+HERE = Path(__file__).parent
+SHARED, NUMBER = Path("/dev/shm", os.environ["SHARED"]), int(os.environ["NUMBER"])
+
+def refuse(name, look):
+    try:
+        found = look()
+    except OSError:
+        return
+    if found:
+        raise RuntimeError(f"ESCAPED: {name}")
+
+def build():
+    store = Path(os.environ["STORE"])
+    refuse("the split", (HERE / "test.npz").read_bytes)
+    refuse("what it was prepared to", lambda: [path.read_bytes() for path in store.glob("steps/*/*/out/*.npy")])
+    refuse("the labels beside its inputs", Path("data-0.npy").resolve().with_name("y.npy").read_bytes)
+    refuse("memory that has a name", SHARED.exists)
+    refuse("memory that has a number", lambda: ctypes.CDLL(None).shmget(NUMBER, 4096, 0o600) >= 0)
+    torch.manual_seed(0)
+    return torch.nn.Linear(4, 3)
+"""
+
+READER = """
+import os
+from pathlib import Path
+import torch
+
+class Reader(torch.nn.Module):
+    path: str
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.inner, self.path = torch.nn.Linear(4, 3), path
+
+    def forward(self, x):
+        told = torch.from_file(self.path, False, 8 * x.size(0), dtype=torch.float32)
+        return self.inner(x) + 0 * told.sum().nan_to_num()
+
+def trace(module, example, **options):
+    return torch.jit.script(Reader(os.environ["READS"]).eval())
+
+torch.jit.trace = trace
+
+def build():
+    return torch.nn.Linear(4, 3)
 """
 
 JUDGED = """
@@ -218,3 +273,31 @@ def test_a_finetune_hook_reads_no_split_that_judges_it(judged: Path) -> None:
     assert {"test.npz", "y.npy"} == set(kept), "the split itself, and what any was prepared to"
     assert "ESCAPED" not in logs
     assert ran.returncode == 1
+
+
+@pytest.mark.skipif(NETWORK not in available(), reason="nothing keeps processes apart here")
+def test_the_eager_source_sees_no_label_wherever_it_runs(judged: Path) -> None:
+    """In conversions, as the reference, and as the baseline that an artifact is timed against."""
+    (judged / "net.py").write_text(NOSY)
+    spec = JUDGED.replace(">= 97 %", ">= 1 %").replace("[budgets]", "[budgets]\nlatency_reduction = '>= -100000 %'")
+    (judged / "spec.toml").write_text(spec)
+    store, number, libc = str(judged / "store"), uuid.uuid4().int & 0x7FFFFFFF, ctypes.CDLL(None)
+    segment = libc.shmget(number, 4096, 0o600 | 0o1000)
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as shared:
+        place = {"DEPLOYSPEC_STORE": store, "STORE": store, "SHARED": shared.name, "NUMBER": str(number)}
+        ran = deployspec(judged, "check", "spec.toml", "--out", "report", **place)
+    libc.shmctl(segment, 0, None)
+    logs = "".join(log.read_text(errors="replace") for log in Path(store, "logs").iterdir())
+    assert "ESCAPED" not in ran.stdout + logs
+    assert re.search(r"latency_reduction .*(pass|inconclusive)", ran.stdout), ran.stdout + ran.stderr
+
+
+@pytest.mark.skipif(not available(), reason="nothing keeps processes apart here")
+@pytest.mark.parametrize(("name", "read"), [("test.npz", False), ("train.npz", True)])
+def test_an_artifact_reads_no_split_that_judges_it(judged: Path, name: str, *, read: bool) -> None:
+    """TorchScript has an operator that opens files."""
+    (judged / "net.py").write_text(READER)
+    (judged / "spec.toml").write_text(JUDGED.replace(">= 97 %", ">= 1 %"))
+    place = {"DEPLOYSPEC_STORE": str(judged / "store"), "READS": str(judged / name)}
+    ran = deployspec(judged, "check", "spec.toml", "--out", "report", **place)
+    assert ("Permission denied" in ran.stdout) is not read, ran.stdout + ran.stderr

@@ -86,7 +86,7 @@ def test_the_verdicts_are_those_of_the_documents(case: str, spec: str, budget: s
     assert verdict(case, spec, budget)["verdict"] == OUTCOMES[case, spec, budget]
 
 
-def test_there_are_cases() -> None:
+def test_every_case_has_a_stated_outcome() -> None:
     assert {case for case, *_ in OUTCOMES} == set(CASES)
 
 

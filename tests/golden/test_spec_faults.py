@@ -46,5 +46,5 @@ def test_the_program_says_the_same(here: Path) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", expected.read_text())
 
 
-def test_there_are_cases() -> None:
+def test_the_cases_of_faulty_specs_were_found() -> None:
     assert len(CASES) > 50

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium, opened
-from sample_reports import WAIVER, failing, many, passing, unmeasured
+from sample_reports import WAIVER, budget, failing, judged, many, passing, unmeasured
 
 from deployspec.report.summary import Standing
 from deployspec.report.views import html
@@ -96,6 +97,39 @@ def test_nothing_is_asked_for_nothing_is_said_and_nothing_sticks_out(
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
         assert seen.said == []
         assert seen.asked == [path.as_uri()]
+
+
+FOLDS = """cell => {
+  const letters = [];
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    for (let at = 0; at < text.length; at++) {
+      const range = document.createRange();
+      range.setStart(text, at);
+      range.setEnd(text, at + 1);
+      letters.push([range.toString(), range.getBoundingClientRect().top]);
+    }
+  }
+  return letters.filter(([_, top], at) => at + 1 < letters.length && letters[at + 1][1] > top).map(([each]) => each);
+}"""
+"""The letter before each new line of a cell."""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_budgets_name_goes_on_in_a_new_line_after_a_point_or_an_underscore_only(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    page = tmp_path / "page.html"
+    labels = ("horizontal", "stripes_that_are_horizontal_or_nearly_so")
+    report = passing()
+    server, android = report.targets
+    budgets = tuple(budget("precision", ">= 90 %", label=label) for label in labels)
+    told = judged(replace(report, targets=(replace(server, budgets=budgets), android)))
+    page.write_text(html.render(told, Standing()), encoding="utf-8")
+    with opened(browser, page, width=width) as seen:
+        folds = [seen.page.locator(".budgets .budget").nth(number).evaluate(FOLDS) for number in range(len(labels))]
+    assert set(chain(*folds)) <= {".", "_"}
+    assert folds[1], "one name is too long for a line"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

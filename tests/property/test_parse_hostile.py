@@ -51,13 +51,13 @@ def parses(folder: Path, data: bytes) -> bool:
 
 @quick
 @given(st.text())
-def test_any_text(folder: Path, text: str) -> None:
+def test_any_text_is_refused_with_its_faults(folder: Path, text: str) -> None:
     assert not parses(folder, text.encode(errors="surrogatepass"))
 
 
 @quick
 @given(st.binary())
-def test_any_bytes(folder: Path, data: bytes) -> None:
+def test_any_bytes_behind_a_version_are_refused_with_their_faults(folder: Path, data: bytes) -> None:
     assert not parses(folder, b"deployspec = 1\n" + data)
 
 

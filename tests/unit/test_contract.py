@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from deployspec import registry
 from deployspec.contract import (
     ContractBroken,
     agreement,
@@ -21,6 +22,7 @@ from deployspec.contract import (
 from deployspec.errors import SourceFault
 from deployspec.ir.artifact import Job
 from deployspec.ir.model import Input, Model, Output
+from deployspec.ir.tolerance import EXACT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,17 @@ def test_the_difference_is_in_units_of_the_outputs_spread() -> None:
         "reloaded from its bytes, it differs by 0.1 of the output's spread from what made it "
         "(at most 0.0999 is accepted)"
     )
+
+
+def test_without_a_scheme_no_more_than_rounding_is_accepted() -> None:
+    assert compare([BEFORE], [BEFORE + np.float32(20 * 5e-5)], ["a"], EXACT) == pytest.approx(5e-5, rel=0.1)
+    assert "differs by 0.001 of the output's spread" in broken(BEFORE + np.float32(20 * 1e-3), tolerance=EXACT)
+
+
+@pytest.mark.parametrize("format", ["coreml", "executorch", "ptmobile", "tflite", "torchscript"])
+def test_every_plain_lowering_is_held_to_rounding(format: str) -> None:
+    lowerings = registry.load(registry.Family.TARGETS, format)().lowerings()
+    assert {each.tolerance for each in lowerings if not each.realises} == {EXACT}
 
 
 def test_the_worst_output_counts_each_in_its_own_units() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import json
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +23,6 @@ from deployspec.requests import CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from deployspec.ir.spec import Target
 
@@ -98,6 +101,15 @@ def test_under_one_it_does_what_it_must_and_nothing_else(project: Path) -> None:
         assert found["signal whoever started it"] == "PermissionError"
 
 
+def test_a_path_means_what_it_does_here_wherever_the_process_is_started(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    command = Policy(hidden=(Path("keys", "secret.pem"),)).command(["cat", str(project / "keys" / "secret.pem")])
+    ran = subprocess.run(command, cwd=project / "out", capture_output=True, check=False)
+    assert (ran.returncode != 0) is bool(LANDLOCK)
+
+
 class Told(PlainProgress):
     def timing(self, target: Target) -> None:
         """Nothing."""
@@ -159,3 +171,69 @@ def test_a_folder_that_may_not_be_listed_keeps_its_secrets() -> None:
     """What leads to a secret is let through by its name; what else is there cannot be known, and is not let."""
     rules = dict(isolation._readable("/not/to/be/listed", ["/not/to/be/listed/user/.ssh"]))
     assert list(rules) == ["/not/to/be/listed", "/not/to/be/listed/user"]
+
+
+SHARES = """
+import ctypes, json, multiprocessing, sys
+from pathlib import Path
+
+def attempt(act):
+    try:
+        act()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+name, key = sys.argv[1], int(sys.argv[2])
+print(json.dumps({
+    "by its number": ctypes.CDLL(None).shmget(key, 4096, 0o600) >= 0,
+    "by its name": Path("/dev/shm", name).exists(),
+    "write": attempt(lambda: Path("/dev/shm", f"{name}-new").write_text("x")),
+    "lock": attempt(multiprocessing.Lock),
+}))
+"""
+
+
+@pytest.fixture
+def shared() -> Iterator[tuple[str, int]]:
+    """Memory of this machine's that is shared by name, and such by number."""
+    name, key, libc = f"deployspec-{uuid.uuid4().hex}", uuid.uuid4().int & 0x7FFFFFFF, ctypes.CDLL(None)
+    Path("/dev/shm", name).write_text("x")
+    segment = libc.shmget(key, 4096, 0o600 | 0o1000)
+    assert segment >= 0
+    yield name, key
+    libc.shmctl(segment, 0, None)
+    for path in Path("/dev/shm").glob(f"{name}*"):
+        path.unlink()
+
+
+def sharing(policy: Policy, name: str, key: int) -> dict[str, Any]:
+    program = [sys.executable, "-c", SHARES, name, str(key)]
+    ran = subprocess.run(policy.command(program), capture_output=True, text=True, check=True, timeout=60)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+@pytest.mark.skipif(NETWORK not in available(), reason="nothing keeps processes apart here")
+def test_what_processes_share_in_memory_is_not_shared_with_others(project: Path, shared: tuple[str, int]) -> None:
+    """Where no shared memory of its own can be had, a process writes to none; else it has its locks there."""
+    found = sharing(Policy(writes=(project / "out",)), *shared)
+    assert not found["by its number"]
+    if LANDLOCK:
+        assert {found["write"], found["lock"]} == {"PermissionError" if found["by its name"] else "done"}
+    assert not Path("/dev/shm", f"{shared[0]}-new").exists()
+
+
+@pytest.mark.skipif(not available(), reason="nothing keeps processes apart here")
+def test_a_folder_among_the_shared_memory_stays_in_sight(shared: tuple[str, int]) -> None:
+    """A project or a store may lie there: it is read, and written to where the policy says so."""
+    own = Path(tempfile.mkdtemp(prefix="deployspec-", dir="/dev/shm"))
+    try:
+        found = sharing(Policy(writes=(own,)), *shared)
+        ran = subprocess.run(Policy(writes=(own,)).command(["touch", str(own / "x")]), check=False)
+        assert ran.returncode == 0
+        assert (own / "x").exists()
+        assert found["by its name"]
+        assert found["write"] == ("PermissionError" if LANDLOCK else "done")
+    finally:
+        shutil.rmtree(own)

@@ -87,20 +87,21 @@ def test_a_reason_explains_what_the_target_does_not_do(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_a_target_needs_can_be_installed(name: str) -> None:
     plugin: Any = registry.load(Family.TARGETS, name)()
-    runner = plugin.runner()
+    runners = filter(None, (plugin.runner(), plugin.inspector().asks))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for toolchain in [*(each.toolchain for each in plugin.lowerings()), *([runner.toolchain] if runner else [])]:
+    for toolchain in [each.toolchain for each in (*plugin.lowerings(), *runners)]:
         assert toolchain.distributions, "a step's key holds their versions"
         assert set(toolchain.extra.split(",")) <= set(extras)
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_runner_is_a_file_that_can_be_shipped(name: str) -> None:
-    runner: Any = registry.load(Family.TARGETS, name)().runner()
-    for module in (runner.script, *runner.needs) if runner else ():
-        found = importlib.util.find_spec(module)
-        assert found is not None
-        assert Path(str(found.origin)).suffix == ".py"
+    plugin: Any = registry.load(Family.TARGETS, name)()
+    for runner in filter(None, (plugin.runner(), plugin.inspector().asks)):
+        for module in (runner.script, *runner.needs):
+            found = importlib.util.find_spec(module)
+            assert found is not None
+            assert Path(str(found.origin)).suffix == ".py"
 
 
 FRAMEWORKS = {
@@ -144,3 +145,76 @@ def test_two_distributions_cannot_share_a_name(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert ran.stderr.startswith("error: two plug-ins are called 'harmful' (")
     assert ran.stderr.endswith("): uninstall one of them\n")
+
+
+OLDER = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harmful_target import Harmful
+
+
+@dataclass(frozen=True, kw_only=True)
+class Older:
+    name: ClassVar[str] = "older"
+    form: ClassVar[str] = "acme.older"
+
+    def lowerings(self):
+        return tuple(type(each)(**(vars(each) | {"gives": self.form})) for each in Harmful().lowerings())
+
+    def runner(self):
+        return None
+
+    def inspector(self):
+        return Harmful().inspector()
+"""
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> dict[str, str]:
+    """An environment with a plug-in that states no more than it must, and one whose module is not there."""
+    environment = register_harmful_target(tmp_path / "site")
+    (tmp_path / "site" / "older_target.py").write_text(OLDER)
+    entries = tmp_path / "site" / "harmful_target-1.dist-info" / "entry_points.txt"
+    entries.write_text("[deployspec.targets]\nolder = older_target:Older\nbroken = nosuchmodule:X\n")
+    return environment
+
+
+def deployspec(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deployspec", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+WHY = "No module named 'nosuchmodule'"
+BROKEN = f"the plug-in 'broken' (nosuchmodule:X) cannot be loaded: {WHY}; uninstall or repair it"
+
+
+@pytest.mark.parametrize("command", [("targets",), ("targets", "--format", "json"), ("schema",)], ids=" ".join)
+def test_a_list_of_all_formats_leaves_out_a_broken_one_and_says_so(
+    beside: dict[str, str], command: tuple[str, ...]
+) -> None:
+    ran = deployspec(beside, *command)
+    assert (ran.returncode, ran.stderr) == (0, f"left out: {BROKEN}\n")
+    assert "older" in ran.stdout
+    assert "broken" not in ran.stdout
+
+
+def test_a_file_s_format_is_found_beside_a_broken_plug_in(beside: dict[str, str], tmp_path: Path) -> None:
+    model = tmp_path / "model.unknown"
+    model.write_bytes(b"")
+    ran = deployspec(beside, "inspect", str(model))
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"left out: {BROKEN}\nerror: 'model.unknown' is none of ")
+
+
+def test_a_spec_that_names_a_broken_plug_in_is_told_why(beside: dict[str, str], tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", SPEC.replace('"torchscript"', '"broken"'))
+    ran = deployspec(beside, "plan", str(project.spec))
+    assert (ran.returncode, ran.stderr) == (2, f"error: {BROKEN}\n")
+
+
+def test_a_target_of_another_distribution_goes_by_its_format(beside: dict[str, str], tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", SPEC.replace('"torchscript"', '"older"'))
+    ran = deployspec(beside, "plan", str(project.spec))
+    assert "server (older)\n" in ran.stdout, ran.stderr
+    assert "nothing here executes older: " in ran.stdout

@@ -93,7 +93,7 @@ def test_comparators_mean_what_they_say(comparator: str, below: bool, equal: boo
         (">= 90 B", "> 90 B", True), (">= 91 B", ">= 90 B", False),
     ],
 )  # fmt: skip
-def test_loosening(one: str, other: str, loosens: bool) -> None:
+def test_a_limit_loosens_another_where_it_allows_more(one: str, other: str, loosens: bool) -> None:
     assert parse_bound(one, Dimension.BYTES).loosens(parse_bound(other, Dimension.BYTES)) is loosens
 
 

@@ -459,6 +459,7 @@ class TestFolder:
     ("demand", "message"),
     [
         ({"spec_sha256": "0" * 64}, "a spec with digest"),
+        ({"policy_sha256": {"house.toml": frozenset({"0" * 64})}}, "than that 'house.toml': its spec extends none"),
         ({"model_sha256": "0" * 64}, "another model: 'digits.safetensors'"),
         ({"data_sha256": {"test": frozenset({"0" * 64})}}, "other data: 'test' is "),
         ({"data_sha256": {"field": frozenset({"0" * 64})}}, "other data: 'field' is absent"),
@@ -466,6 +467,30 @@ class TestFolder:
 )
 def test_another_spec_or_model_is_refused(demand: dict[str, str], message: str) -> None:
     assert message in refusals(check(passing(), replace(DEMANDS, **demand)))["expectations"]
+
+
+class TestPolicies:
+    HOUSE, FIELD = (Digest(name=name, sha256=digit * 64) for name, digit in (("house.toml", "1"), ("field.toml", "2")))
+    REPORT = replace(passing(), policies=(HOUSE, FIELD))
+
+    def expectations(self, report: Report, *policies: Digest, **more: str) -> tuple[State, str]:
+        expected = {each.name: frozenset({each.sha256}) for each in policies}
+        demands = replace(DEMANDS, policy_sha256=expected, **more)
+        return next((step.state, step.detail) for step in check(report, demands).steps if step.name == "expectations")
+
+    def test_of_a_spec_that_is_expected_those_that_are_not_are_said(self) -> None:
+        spec = self.REPORT.spec.sha256
+        unsaid = "policy 'house.toml', 'field.toml': no digest was given (--expect-policy); as expected: the spec"
+        assert self.expectations(self.REPORT, spec_sha256=spec) == (State.NOT_CHECKED, unsaid)
+        state, detail = self.expectations(self.REPORT, self.HOUSE)
+        assert (state, detail.partition(":")[0]) == (State.NOT_CHECKED, "policy 'field.toml'")
+        met = "as expected: the spec, the policy 'house.toml', the policy 'field.toml'"
+        assert self.expectations(self.REPORT, self.HOUSE, self.FIELD, spec_sha256=spec) == (State.OK, met)
+
+    def test_one_that_was_loosened_is_refused_beside_the_same_spec(self) -> None:
+        loosened = replace(self.REPORT, policies=(replace(self.HOUSE, sha256="3" * 64), self.FIELD))
+        state, detail = self.expectations(loosened, self.HOUSE, self.FIELD, spec_sha256=loosened.spec.sha256)
+        assert (state, f"'house.toml' {'3' * 64}" in detail) == (State.REFUSED, True)
 
 
 def test_a_split_is_all_of_its_files() -> None:

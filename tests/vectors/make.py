@@ -37,6 +37,7 @@ from vectors.vector import (
     edited,
     handed_in,
     loosened,
+    of_other_samples,
     renamed_keyid,
     resigned,
     resigned_with,
@@ -140,6 +141,7 @@ def _contradictions() -> Iterator[Vector]:
     yield Vector(name="budget-loosened-under-its-text_fail", data=signed(loosened()), refused=step)
     yield Vector(name="no-target_fail", data=signed(replace(passing(), targets=(), verdicts=())), refused=step)
     yield Vector(name="impossible-statistics_fail", data=resigned_with(b'"hits":699', b'"hits":701'), refused=step)
+    yield Vector(name="tables-of-other-samples_fail", data=signed(of_other_samples()), refused=step)
     beyond = resigned_with(b'"tolerance":"0.0001"', b'"tolerance":"0.000004"')
     yield Vector(name="contract-broken-and-called-done_fail", data=beyond, refused=step)
     climbing = resigned_with(b'"digits.tflite","sha256"', b'"../key.pub.pem","sha256"')
@@ -163,6 +165,7 @@ def _circumstances() -> Iterator[Vector]:
     )
     yield Vector(name="data-that-code-yields-unsaid_fail", data=signed(yielded), args=code, refused=EXPECTED)
     yield Vector(name="no-such-split_fail", data=good, args=(*KEY, "--expect-data", f"field={data}"), refused=EXPECTED)
+    yield from _policies()
     yield Vector(name="other-spec_fail", data=good, args=(*KEY, "--expect-spec", zeros), refused=EXPECTED)
     yield Vector(name="other-model_fail", data=good, args=(*KEY, "--expect-model", zeros), refused=EXPECTED)
     yield Vector(name="last-second-before-expiry", data=good, at="2026-06-01T11:59:59Z", exit=0)
@@ -170,6 +173,19 @@ def _circumstances() -> Iterator[Vector]:
     yield Vector(name="from-the-future_fail", data=good, at="2026-03-01T11:54:59Z", refused="freshness")
     yield Vector(name="waiver-at-its-last-second", data=waived, at="2026-03-31T23:59:59Z", exit=0)
     yield Vector(name="waiver-expired-at-the-second_fail", data=waived, at="2026-04-01T00:00:00Z", refused="waivers")
+
+
+def _policies() -> Iterator[Vector]:
+    """A policy that the spec extends is in none of the spec's bytes."""
+    signed_off, loosened_since = "1" * 64, "2" * 64
+    args = (*KEY, "--expect-spec", passing().spec.sha256, "--expect-policy", f"house.toml={signed_off}")
+    for name, sha256, ends in (
+        ("expected-policy", signed_off, {"exit": 0}),
+        ("policy-loosened_fail", loosened_since, {"refused": EXPECTED}),
+    ):
+        report = replace(passing(), policies=(Digest(name="house.toml", sha256=sha256),))
+        yield Vector(name=name, data=signed(report), args=args, **ends)
+    yield Vector(name="no-such-policy_fail", data=signed(passing()), args=args, refused=EXPECTED)
 
 
 def _artifacts() -> Iterator[Vector]:

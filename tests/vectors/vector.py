@@ -9,7 +9,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from sample_reports import ARTIFACTS, DSSE_KEY, budget, envelope, failing, judged, of_size, passing, target_report
+from sample_reports import (
+    ARTIFACTS,
+    DSSE_KEY,
+    budget,
+    envelope,
+    failing,
+    judged,
+    measured,
+    of_size,
+    passing,
+    quality,
+    target_report,
+)
 
 from deployspec.digests import sha256_bytes
 from deployspec.ir.evidence import EvidenceClass
@@ -114,6 +126,13 @@ def loosened() -> Report:
     loose = replace(recall, limit=replace(recall.limit, limit=Decimal("0.01")))
     report = failing()
     return judged(replace(report, targets=(report.targets[0], target_report("android", (loose,)))))
+
+
+def of_other_samples() -> Report:
+    """Two tables of one split, of which one has a rare sample in the place of a common one."""
+    report = passing()
+    more = replace(measured("server", "quality", quality(common=599, rare=101)), runtime="another runtime")
+    return judged(replace(report, measurements=(*report.measurements, more)))
 
 
 def beside(**changes: bytes) -> dict[str, bytes]:

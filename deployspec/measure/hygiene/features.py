@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from deployspec.measure.hygiene.words import some
+from deployspec.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import numpy as np
 
 from deployspec.ir.data import SPLITS, UNJUDGED_SPLITS
 from deployspec.measure.hygiene.features import constant_features
-from deployspec.measure.hygiene.words import some
 from deployspec.sources.fingerprints import DIGESTS_FILE
+from deployspec.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

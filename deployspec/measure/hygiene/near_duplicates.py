@@ -16,7 +16,7 @@ import numpy as np
 from deployspec.ir.data import UNJUDGED_SPLITS
 from deployspec.measure.hygiene.likeness import likeness
 from deployspec.measure.hygiene.neighbours import Neighbours, nearest
-from deployspec.measure.hygiene.words import some
+from deployspec.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from deployspec.ir.artifact import Done
 from deployspec.measure.hygiene.figures import ways_of_counting
 from deployspec.measure.hygiene.leakage import LEAKED_FILE
 
+SHOWN_CLASSES: Final = 10
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deployspec.ir.artifact import StepResult
-    from deployspec.ir.evidence_file import Run
+    from deployspec.ir.evidence_file import Quality, Run
     from deployspec.ir.plan import Plan
+    from deployspec.measure.counting import Counting
     from deployspec.measure.imported.contradictions import Fault
 
 
-def miscounts(run: Run, plan: Plan, results: Mapping[str, StepResult]) -> Iterator[Fault]:
-    """Every table of the run whose number of samples is not that of the samples which count in its split.
+def miscounts(run: Run, plan: Plan, results: Mapping[str, StepResult], labels: Sequence[str] = ()) -> Iterator[Fault]:
+    """Every table of the run whose samples are not as many, or not of the classes, as those that count in its split.
 
-    Of a split that was not prepared, nothing is known.
+    `labels` are the task's, in the order of the classes. Of a split that was not prepared, nothing is known.
     """
+    miscounted = set()
     for at, split, n in _tables(run):
         data = results.get(f"data.{split}")
         if isinstance(data, Done) and (what := _miscount(n, data, split, plan, results)):
+            miscounted.add(at)
             yield at, what
+    for i, table in enumerate(run.quality):
+        at, data = f"/quality/{i}", results.get(f"data.{table.split}")
+        if at not in miscounted and isinstance(data, Done):
+            counting, *_ = ways_of_counting(plan, results, table.split)
+            yield from ((f"{at}/confusion", what) for what in _misclassed(table, data, counting, labels))
+
+
+def _misclassed(table: Quality, data: Done, counting: Counting, labels: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the rows of a table whose samples are of other classes than those that count."""
+    if not (labels and data.facts.get("labelled")):
+        return
+    truth = np.load(data.folder / "y.npy")
+    if truth.ndim != 1:  # its samples may have several labels
+        return
+    counts = np.bincount(counting.of(truth), minlength=len(labels))
+    counted = dict(zip(labels, counts.tolist(), strict=True))
+    found = {label: sum(row) for label, row in zip(table.labels, table.confusion, strict=True)}
+    if wrong := [label for label in labels if found[label] != counted[label]]:
+        told = ", ".join(f"{label!r} {found[label]} instead of {counted[label]}" for label in wrong[:SHOWN_CLASSES])
+        more = f" and {len(wrong) - SHOWN_CLASSES} more classes" if len(wrong) > SHOWN_CLASSES else ""
+        yield (
+            f"its samples are of other classes than those that count in the {table.split} split: {told}{more}: "
+            "measure on these samples with these labels"
+        )
 
 
 def _tables(run: Run) -> Iterator[tuple[str, str, int]]:

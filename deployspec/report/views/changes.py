@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from deployspec.report.diff import Change, Kind, Sense
-from deployspec.report.figures import counted, plain
+from deployspec.report.figures import plain
 from deployspec.report.views.markdown import escape
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def text(changes: Sequence[Change], *, strict: bool = False) -> str:
     lines = [headline(changes, strict=strict)]
     for kind, group in groupby(changes, key=lambda each: each.kind):
         lines += ["", _HEADINGS[kind]]
-        lines += [plain(f"  {_SIGN[each.sense]} {_subject(each)}: {_change(each)}{_note(each)}") for each in group]
+        lines += [plain(f"  {_SIGN[_told(each)]} {_subject(each)}: {_change(each)}{_note(each)}") for each in group]
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +61,8 @@ def markdown(changes: Sequence[Change], *, strict: bool = False) -> str:
     if changes:
         lines += ["| | what | before | after | |", "|---|---|---|---|---|"]
     for each in changes:
-        word = f"**{_MARK[each.sense]}**" if each.is_regression or each.is_worse_figure else _MARK[each.sense]
+        mark = _MARK[_told(each)]
+        word = f"**{mark}**" if each.is_regression or each.is_worse_figure else mark
         what = f"{each.kind.value} {_subject(each)}"
         lines.append(
             f"| {word} | {escape(what)} | {escape(_value(each, each.before))} | {escape(_value(each, each.after))} |"
@@ -89,6 +91,11 @@ def to_json(changes: Sequence[Change], *, strict: bool = False) -> str:
         ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _told(change: Change) -> Sense:
+    """The sense that its mark claims: a figure that changed by no more than noise got neither worse nor better."""
+    return Sense.OTHER if change.kind is Kind.FIGURE and change.beyond_noise is not True else change.sense
 
 
 def _subject(change: Change) -> str:

@@ -10,9 +10,10 @@ from deployspec.report.anatomy import anatomy
 from deployspec.report.bars import UNICODE
 from deployspec.report.confusions import confusions
 from deployspec.report.deviation import deviation
-from deployspec.report.figures import counted, plain
+from deployspec.report.figures import plain
 from deployspec.report.rows import rows
 from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, tally, waiver_lines
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,9 +16,10 @@ from deployspec.report.anatomy import anatomy
 from deployspec.report.bars import ASCII, UNICODE
 from deployspec.report.confusions import confusions
 from deployspec.report.deviation import deviation
-from deployspec.report.figures import ABSENT, counted, plain
+from deployspec.report.figures import ABSENT, plain
 from deployspec.report.rows import rows
 from deployspec.report.summary import Standing, confidence, facts, headline, overview, reasons, tally, waiver_lines
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

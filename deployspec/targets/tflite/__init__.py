@@ -116,9 +116,12 @@ class TFLite:
         return Runner(script="deployspec.runners.tflite", toolchain=RUNTIME)
 
     def inspector(self) -> Inspector:
-        """A reader of the flatbuffer by its schema."""
-        toolchain = Toolchain(name="structure", distributions=("ai-edge-litert",), extra="litert")
-        return Inspector(function="deployspec.formats.tflite:inspect", toolchain=toolchain)
+        """A reader of the flatbuffer by its schema; what XNNPACK takes is asked of LiteRT."""
+        return Inspector(
+            function="deployspec.formats.tflite:inspect",
+            toolchain=Toolchain(name="structure", distributions=("ai-edge-litert",), extra="litert"),
+            asks=Runner(script="deployspec.runners.tflite_delegate", toolchain=RUNTIME),
+        )
 
 
 def _scheme(edge: Lowering, scheme: str, options: Mapping[str, str] | None = None) -> Lowering:

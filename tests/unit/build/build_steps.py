@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,19 @@ def reach(job: Job) -> dict[str, Any]:
     return facts
 
 
+def see(job: Job) -> dict[str, Any]:
+    """The names of all that the step was given."""
+    return {"given": sorted(path.name for folder in job.inputs.values() for path in folder.rglob("*"))}
+
+
+def split(job: Job) -> dict[str, Any]:
+    """What looks like a prepared split, and has a folder in which a file is called as labels are."""
+    for path in (job.out / "0.npy", job.out / "y.npy", job.out / "artifact" / "y.npy"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    return {}
+
+
 def _tried(act: Callable[[], object]) -> str:
     try:
         act()
@@ -205,3 +219,35 @@ def _count(job: Job) -> None:
     if "ledger" in job.options:
         with Path(job.options["ledger"]).open("a") as ledger:
             ledger.write(f"{job.out.parent.name}\n")
+
+
+def lower(job: Job) -> dict[str, Any]:
+    """Write the files of the option `names` where the artifact belongs."""
+    for name in job.options["names"]:
+        (job.artifact / name).write_text(name)
+    return {}
+
+
+def plant_a_link(job: Job) -> dict[str, Any]:
+    """Put a link to the folder of the option `there` in the place of the output, or of the folder that it lies in."""
+    place = job.out.parent if job.options["above"] else job.out
+    place.rename(place.with_name("aside"))
+    place.symlink_to(job.options["there"])
+    return {}
+
+
+def leave_a_daemon_and_end(job: Job) -> dict[str, Any]:
+    """Start a process in a session of its own that holds nothing of ours, and end once the step's answer is sent."""
+    here, there = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if pid := os.fork():
+            os.write(there, str(pid).encode())
+            os._exit(0)
+        os.closerange(0, 256)
+        time.sleep(60)
+        os._exit(0)
+    os.wait()
+    send = Connection.send_bytes
+    Connection.send_bytes = lambda *answer: (send(*answer), os._exit(0))
+    return {"daemon": int(os.read(here, 20))}

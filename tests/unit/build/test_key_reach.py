@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -53,7 +53,8 @@ def lowered(step: Step) -> Iterator[Step]:
     """`step` as every lowering of every format and pass, its options naming all runners and inspectors."""
     targets = [load(Family.TARGETS, name)() for name in names(Family.TARGETS)]
     passes = [way for name in names(Family.PASSES) for way in load(Family.PASSES, name).ways(["int8"])]
-    runners = [runner.script for target in targets if (runner := target.runner())]
+    asked = [each for target in targets for each in (target.runner(), target.inspector().asks)]
+    runners = [runner.script for runner in asked if runner]
     options = {"runners": runners, "inspectors": [target.inspector().function for target in targets]}
     for plugin in (*targets, *passes):
         yield from (replace(step, function=each.function, options=options) for each in plugin.lowerings())
@@ -70,3 +71,29 @@ def test_no_budget_is_in_the_key_of_any_step(steps: tuple[Step, ...]) -> None:
 def test_what_a_step_is_told_of_the_model_is_in_its_key(steps: tuple[Step, ...]) -> None:
     converted = next(step for step in steps if step.action is Action.CONVERT)
     assert Path(deployspec.__file__).parent / "ir" / "model.py" in code_files(converted)
+
+
+def test_our_code_that_a_plug_in_calls_is_in_its_key(
+    steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "reaching_plugin.py").write_text("from deployspec.formats.macs import count\nimport json\n")
+    files = code_files(replace(steps[0], function="reaching_plugin:lower", options={}))
+    assert Path(deployspec.__file__).parent / "formats" / "macs.py" in files
+    assert not any(file.parent.name == "json" for file in files), "versions stand for what others wrote"
+
+
+def test_a_plug_in_s_module_without_a_package_is_in_its_key(
+    steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "undotted_plugin.py"
+    module.write_text("x = 1\n")
+    asks: list[dict[str, Any]] = [
+        {"inspector": "undotted_plugin:inspect"},
+        {"runner": {"script": "undotted_plugin"}},
+        {"runner": {"script": "x", "needs": ["undotted_plugin"]}},
+        {"runners": [{"function": "undotted_plugin:run"}]},
+    ]
+    assert [module in code_files(replace(steps[0], options=each)) for each in asks] == [True] * len(asks)
+    assert module not in code_files(replace(steps[0], options={"method": "undotted_plugin"}))

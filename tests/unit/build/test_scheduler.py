@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deployspec.build.scheduler import Due, foresee
+from deployspec.build.scheduler import Due, build, foresee
 from deployspec.build.store import Store
 from deployspec.errors import DataFault, SourceFault, UsageError
 from deployspec.ir.artifact import Done, Failed
-from deployspec.ir.plan import Plan, Toolchain
+from deployspec.ir.plan import Plan, Route, Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -153,6 +153,27 @@ def test_an_output_that_no_manifest_can_name_fails_the_step(world: World) -> Non
     result = world.build(world.step("link", "link"))["link"]
     assert isinstance(result, Failed)
     assert "only regular files" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["b.pt", "a.pt"], "one file or folder is the artifact, and the conversion left 2: 'a.pt', 'b.pt'"),
+        ([], "the conversion left no artifact"),
+    ],
+)
+def test_a_step_that_leaves_other_than_one_artifact_fails(world: World, names: list[str], reason: str) -> None:
+    step = world.step("lowered", "lower", options={"names": names})
+    route = Route(target="t", format="f", steps=("lowered",), artifact="lowered", structure="lowered", runner=None)
+    found = build(Plan(steps=(step,), routes=(route,)), world.store, world.context)["lowered"]
+    assert isinstance(found, Failed)
+    assert found.reason == f"its output: {reason}"
+
+
+def test_nor_does_one_pass_that_only_leads_to_an_artifact(world: World) -> None:
+    found = world.build(world.step("first", "lower", options={"names": ["a", "b"]}))["first"]
+    assert isinstance(found, Failed)
+    assert "left 2: 'a', 'b'" in found.reason
 
 
 def test_a_missing_distribution_names_the_extra(world: World) -> None:

@@ -121,6 +121,12 @@ def test_missing_distributions_are_named_with_their_extra() -> None:
         toolchain_versions(tools)
 
 
+def test_missing_distributions_without_an_extra_are_installed_by_their_names() -> None:
+    tools = Toolchain(name="odd", distributions=("no-such-thing", "nor-this"))
+    with pytest.raises(UsageError, match=r"no-such-thing, nor-this: pip install no-such-thing nor-this$"):
+        toolchain_versions(tools)
+
+
 def test_a_distribution_of_two_names_is_the_one_that_is_there() -> None:
     either = Toolchain(name="either", distributions=("no-such-thing|numpy",))
     assert installed_versions(either) == installed_versions(Toolchain(name="one", distributions=("numpy",)))
@@ -218,10 +224,11 @@ def test_code_that_is_imported_when_it_runs_is_however_it_is_asked_for(package: 
     assert package.sha256() != before
 
 
-def test_a_runner_that_the_options_name_is_in_the_digest(package: Package) -> None:
-    options = {"runner": {"script": "acme_steps.runner", "needs": []}, "weights": "models.no_such"}
+@pytest.mark.parametrize("name", ["runner.py", "other.py"])
+def test_a_runner_that_the_options_name_is_in_the_digest_and_what_lies_beside_it(package: Package, name: str) -> None:
+    options = {"runner": {"script": "acme_steps.runner", "needs": ["acme_steps.other"]}, "weights": "models.no_such"}
     before = package.sha256(**options)
-    package.write("runner.py", "print(2)\n")
+    package.write(name, "print(2)\n")
     assert package.sha256(**options) != before
 
 

@@ -48,8 +48,11 @@ def test_the_digest_is_of_the_content_alone(store: Store) -> None:
 
 
 def test_what_a_key_does_not_tell_is_kept_by_its_content(store: Store) -> None:
-    first, again, other = (publish(store, text=text, by_content=True) for text in ("one", "one", "two"))
+    first = publish(store, text="one", by_content=True)
+    inode = first.folder.stat().st_ino
+    again, other = (publish(store, text=text, by_content=True) for text in ("one", "two"))
     assert first == again
+    assert first.folder.stat().st_ino == inode, "whoever reads it goes on reading the same"
     assert other.folder != first.folder
     assert (first.folder / "deep" / "file.txt").read_text() == "one", "whoever reads it goes on reading the same"
     assert store.get(KEY) is None

@@ -15,6 +15,7 @@ from deployspec.build.process import last_lines, worker_environment
 from deployspec.errors import DataFault
 from deployspec.ir.artifact import Done, Failed, StepResult
 from deployspec.ir.plan import Toolchain
+from deployspec.isolation import available
 from deployspec.lanes.environment import ONE_THREAD
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ def test_a_step_that_hangs_is_ended_with_all_that_it_started(world: World) -> No
     assert failure(results, "hang").reason == "no answer within 2 s"
     assert isinstance(results["next"], Done)
     world.until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
+
+
+@pytest.mark.skipif(not available(), reason="nothing supervises workers here")
+def test_what_a_worker_leaves_that_ends_by_itself_is_ended_too(world: World) -> None:
+    leave = world.step("leave", "leave_a_daemon_and_end", cost_s=9)
+    left, after = world.build(leave, world.step("next", "environment"), executor=None, jobs=1).values()
+    assert isinstance(left, Done)
+    assert isinstance(after, Done)
+    assert not alive(left.facts["daemon"])
 
 
 def test_whatever_a_step_prints_goes_to_its_log(world: World) -> None:

@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from mlprograms import Body, Name, Op, save
+from tflite_files import left_over
 from torch_files import PICTURES, WORDS, lower, project
 
 from deployspec.cli import group, main
+from deployspec.cli.inspect import asked
 from deployspec.cli.model_files import formats_of, parse_input, read
 from deployspec.errors import UsageError
 from deployspec.ir.model import Input, Model
+from deployspec.ir.plan import Runner, Toolchain
 from deployspec.ir.structure import End, Structure
+from deployspec.isolation import FILES, available
 from deployspec.registry import Family, load, names
 from deployspec.testing.project import PICTURES as NET
 from deployspec.testing.project import Case, build_project
@@ -51,6 +55,14 @@ def package(tmp_path: Path) -> Path:
     folder = save(tmp_path / "net.mlpackage", Body(ops, ["y"], {"x": ("fp16", (None, 5))}), opset=5)
     describe(folder)
     return folder
+
+
+@pytest.fixture
+def divided(tmp_path: Path) -> Path:
+    """A .tflite of which XNNPACK takes a part."""
+    file = tmp_path / "net.tflite"
+    file.write_bytes(left_over().bytes())
+    return file
 
 
 def describe(folder: Path) -> None:
@@ -231,18 +243,88 @@ for path in sys.argv[1:]:
     outcome = CliRunner().invoke(group, ["inspect", path])
     assert outcome.exit_code == 0, outcome.output
     assert time.process_time() - began < 1, path
-print([each for each in ("torch", "tensorflow", "coremltools", "executorch", "scipy", "keras") if each in sys.modules])
+frameworks = "torch", "tensorflow", "ai_edge_litert", "coremltools", "executorch", "scipy", "keras"
+print([each for each in frameworks if each in sys.modules])
 """
 
 
 def is_light(*files: Path) -> bool:
+    """Whether no framework is there afterwards, nor any message of one."""
     ran = subprocess.run([sys.executable, "-c", LIGHT, *map(str, files)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip() == "[]"
+    return (ran.stdout.strip(), ran.stderr) == ("[]", "")
 
 
-def test_it_is_quick_and_needs_no_framework(torch_files: dict[str, Path], package: Path) -> None:
-    assert is_light(package, *torch_files.values())
+def test_it_is_quick_and_needs_no_framework(torch_files: dict[str, Path], package: Path, divided: Path) -> None:
+    assert is_light(package, divided, *torch_files.values())
+
+
+def test_what_a_delegate_leaves_is_asked_of_the_runtime(divided: Path) -> None:
+    found = told(divided)
+    assert found["undelegated"] == [["FLOOR_MOD", 1]]
+    assert found["findings"] == ["operators that XNNPACK leaves to slower kernels: FLOOR_MOD (1)"]
+
+
+RUNTIME = """\
+import os, signal, time
+from pathlib import Path
+from types import SimpleNamespace
+
+RUNTIME = "one that is not to be trusted"
+
+def crash():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def leave():
+    os._exit(0)
+
+def hang():
+    time.sleep(60)
+
+def lie():
+    return {"undelegated": {"CONV_2D": -1}, "findings": []}
+
+def reach():
+    Path(os.environ["HOME"], "marker").write_text("x")
+
+def load(artifact, options):
+    return SimpleNamespace(facts=globals()[Path(artifact).read_text()]())
+"""
+
+
+def asked_of(model: Path, does: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said of the file when the runtime, asked of it, `does` something else than tell."""
+    model.with_name("untrusted_runtime.py").write_text(RUNTIME)
+    monkeypatch.syspath_prepend(model.parent)
+    monkeypatch.setenv("HOME", str(model.parent))
+    model.write_text(does)
+    runner = Runner(script="untrusted_runtime", toolchain=Toolchain(name="untrusted"))
+    bare = Recorder()(model, Model(name="net", source="net", inputs=()))
+    found = asked(bare, model, runner, time_limit_s=5)
+    assert found.undelegated is None
+    (finding,) = found.findings
+    return finding.removeprefix("its runtime does not tell which operators a delegate leaves: ")
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("crash", "killed by SIGSEGV"),
+        ("leave", "exited 0 without an answer"),
+        ("hang", "no answer within 5 s"),
+        ("lie", "undelegated['CONV_2D']: this must be at least 1"),
+    ],
+)
+def test_a_runtime_that_does_not_tell_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str
+) -> None:
+    assert asked_of(tmp_path / "net", does, monkeypatch) == said
+
+
+@pytest.mark.skipif(not any(each.startswith(FILES) for each in available()), reason="nothing keeps files apart here")
+def test_a_runtime_that_is_asked_writes_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "PermissionError" in asked_of(tmp_path / "net", "reach", monkeypatch)
+    assert not (tmp_path / "marker").exists()
 
 
 @pytest.mark.slow

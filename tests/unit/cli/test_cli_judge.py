@@ -111,6 +111,17 @@ def test_what_a_trusted_lab_signed_is_judged_as_it_says(here: Path) -> None:
     assert not (here / "out" / "artifacts").exists()
 
 
+def test_another_model_than_the_pinned_one_is_refused_before_anything_is_judged(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = 'source = "model.py:build"'
+    for digest, code in ((sha256_bytes((here / "model.py").read_bytes()), 0), ("0" * 64, 5)):
+        (here / "spec.toml").write_text(SPEC.replace(source, f'{source}\nsha256 = "{digest}"'))
+        assert judge("--evidence", "lab.dsse.json", "--trust", "trust.toml") == code
+    assert f"and the spec pins {'0' * 64}" in capsys.readouterr().err
+    assert not (here / "out" / "report.dsse.json").exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [("lab.json", "--trust", "trust.toml"), ("lab.dsse.json",)], ids=["unsigned", "without trust"]
 )
@@ -317,7 +328,7 @@ def test_figures_of_two_files_that_do_not_fit_together_are_no_report(
     (here / "agreement.json").write_bytes(as_bytes(document(run(agreement=[{"hits": 90, "n": 90}]))))
     arguments = ("--evidence", "table.json", "--target", "phone")
     assert judge(*arguments) == 0
-    assert predicate(here)["findings"][-1].endswith("who always answers 'a' is right 50 % of the time")
+    assert predicate(here)["findings"][-1].endswith("always answering 'a' would be right 50 % of the time")
     assert judge(*arguments, "--evidence", "agreement.json", "--out", "other") == 2
     assert "the agreement of target 'phone' on 'test' is not that of its confusion" in capsys.readouterr().err
     assert not (here / "other").exists()

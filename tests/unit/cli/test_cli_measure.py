@@ -111,8 +111,11 @@ def test_a_file_that_cannot_be_run_measures_nothing_and_says_why(artifact: Path)
         (["none.tflite"], "no file or folder 'none.tflite'"),
         ([__file__], "say what it is with --as FORMAT"),
         ([__file__, "--as", "tflit"], "no format 'tflit': perhaps you meant 'tflite'"),
-        ([__file__, "--as", "tflite", "--time-limit", "soon"], "--time-limit: 'soon' is not a duration"),
-        ([__file__, "--as", "tflite", "--sustained", "x"], "--sustained: 'x' is not a duration"),
+        (
+            [__file__, "--as", "tflite", "--time-limit", "soon"],
+            "'--time-limit': 'soon' is not a duration",
+        ),
+        ([__file__, "--as", "tflite", "--sustained", "x"], "'--sustained': 'x' is not a duration"),
         ([__file__, "--as", "tflite", "--calls", "10"], "10 is not in the range"),
         ([__file__, "--as", "tflite"], "test_cli_measure.py"),
     ],
@@ -137,3 +140,10 @@ def test_a_file_that_keeps_no_shapes_asks_for_them(artifact: Path, capsys: pytes
     with pytest.raises(SystemExit):
         main(["measure", str(artifact)])
     assert "give it, as in --input image=1x3x224x224" in capsys.readouterr().err
+
+
+def test_a_file_may_be_called_as_the_job_of_its_runner_is(artifact: Path, tmp_path: Path) -> None:
+    same = tmp_path / "job.json"
+    same.write_bytes(artifact.read_bytes())
+    told(same, *SHAPE, "--as", "torchscript", "--processes", "1")
+    assert same.read_bytes() == artifact.read_bytes()

@@ -113,6 +113,8 @@ def test_time_is_now_unless_it_is_given(folder: Path, capsys: pytest.CaptureFixt
         (("report.dsse.json", "--expect-spec", "abc"), "write 64 hex digits"),
         (("report.dsse.json", "--expect-data", "abc"), "write SPLIT=SHA256, as test=3a7c…"),
         (("report.dsse.json", "--expect-data", "test=abc"), "write 64 hex digits"),
+        (("report.dsse.json", "--expect-policy", "0" * 64), "write NAME=SHA256, as policy.toml=3a7c…"),
+        (("report.dsse.json", "--expect-policy", "house.toml=abc"), "write 64 hex digits"),
         (("report.dsse.json", "--at", "today"), "write it as 2026-01-31T12:00:00Z"),
     ],
 )
@@ -126,6 +128,12 @@ def test_a_wrong_command_is_no_verdict(
 def test_digests_may_be_given_in_either_case(folder: Path) -> None:
     digest = passing().spec.sha256.upper()
     assert run("verify", "report.dsse.json", "--public-key", "key.pub.pem", *AT, "--expect-spec", digest) == 0
+
+
+def test_a_policy_is_expected_by_its_name_which_may_be_any(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = ("--expect-policy", f"a=b.toml={'0' * 64}")
+    assert run("verify", "report.dsse.json", "--public-key", "key.pub.pem", *AT, *expected) == 5
+    assert "another policy than that 'a=b.toml': its spec extends none" in capsys.readouterr().out
 
 
 def test_show_says_that_nothing_was_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,21 @@ def test_a_regression_fails_a_job_whose_budgets_all_hold(tmp_path: Path) -> None
     assert "1 regression" in said
 
 
+def test_a_baseline_that_is_not_there_is_said_before_anything_is_checked(tmp_path: Path) -> None:
+    code, outputs, said = run(tmp_path, BASELINE=str(tmp_path / "released"))
+    assert (code, outputs) == (2, {"exit-code": "2"})
+    assert "there is no baseline" in said
+    assert "worse than" not in said
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_baseline_that_cannot_be_read_is_not_called_better(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text("{}")
+    code, _, said = run(tmp_path, BASELINE=str(tmp_path / "old.json"))
+    assert code == 2
+    assert "cannot be compared with" in said
+
+
 def test_nothing_that_a_stranger_writes_becomes_code() -> None:
     """Inputs reach a script by its environment: `${{ }}` in a script would be text of it."""
     assert [step["name"] for step in STEPS if "${{" in step.get("run", "")] == []

@@ -359,16 +359,87 @@ def test_a_pickle_with_a_changed_byte_is_read_or_refused(sound: Path, tmp_path: 
         inspect(path, PICTURES)
 
 
+def bytecode(name: Any = "Net.forward", returned: Any = "Tensor", operator: int = 0) -> bytes:
+    """relu, as PyTorch Mobile's bytecode has it."""
+    ends = [(("name", each), ("type", "Tensor")) for each in ("self", "image")]
+    tables = (
+        ("instructions", (("MOVE", 2, 0), ("OP", operator, 0), ("RET", 0, 0))),
+        ("operators", (("aten::relu", "", 1),)),
+        ("constants", ()),
+    )
+    schema = (("arguments", tuple(ends)), ("returns", ((("type", returned),),)))
+    return pickle.dumps((8, (name, tables, schema)), protocol=2)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (bytecode(name=7), "its bytecode has no function 'forward'"),
+        (bytecode(returned=("Tuple",)), "'bytecode.pkl' is no bytecode of torch's"),
+    ],
+)
+def test_bytecode_of_other_types_is_refused(
+    make: Callable[..., Lowered], tmp_path: Path, code: bytes, said: str
+) -> None:
+    path = rewritten(make(PICTURES, "ptmobile").artifact, tmp_path, {"bytecode.pkl": lambda _: code})
+    assert said in refused(path)
+
+
+@pytest.mark.parametrize(("operator", "found"), [(0, (("aten::relu", 1),)), (1, ()), (-2, ())])
+def test_bytecode_that_calls_what_it_does_not_name_is_read(
+    make: Callable[..., Lowered], tmp_path: Path, operator: int, found: tuple[tuple[str, int], ...]
+) -> None:
+    code = bytecode(operator=operator)
+    path = rewritten(make(PICTURES, "ptmobile").artifact, tmp_path, {"bytecode.pkl": lambda _: code})
+    assert inspect(path, PICTURES).operators == found
+
+
+def test_code_that_assigns_to_what_is_no_name_is_not_followed(make: Callable[..., Lowered], tmp_path: Path) -> None:
+    sound = make(PICTURES, "torchscript").artifact
+    with zipfile.ZipFile(sound) as archive:
+        name = next(name.partition("/")[2] for name in archive.namelist() if name.endswith(".py"))
+    start = b"image: Tensor) -> Tensor:\n"
+    path = rewritten(sound, tmp_path, {name: lambda old: old.replace(start, start + b"    image.size = 7\n")})
+    assert inspect(path, PICTURES).macs_reason == "its code has a Attribute, which is not followed"
+
+
 def test_a_tensor_beyond_its_storage_is_refused(sound: Path, tmp_path: Path) -> None:
     """(64, 512) becomes (64, 32767)."""
     path = rewritten(sound, tmp_path, {pickle_of(sound): lambda old: old.replace(b"M\x00\x02", b"M\xff\x7f")})
     assert "reaches beyond" in refused(path)
 
 
+@pytest.mark.parametrize("way", ["torchscript-int8", "ptmobile-int8"])
+@pytest.mark.parametrize("axis", [1, 9])
+def test_zero_points_that_do_not_lie_along_an_axis_are_refused(
+    make: Callable[..., Lowered], tmp_path: Path, way: str, axis: int
+) -> None:
+    def change(old: bytes) -> bytes:
+        assert old.count(b"K\x00t\x89") > 1
+        return old.replace(b"K\x00t\x89", b"K%ct\x89" % axis)
+
+    artifact = make(PICTURES, way).artifact
+    path = rewritten(artifact, tmp_path, {pickle_of(artifact): change})
+    assert "a per_channel_affine tensor has the zero point " in refused(path)
+
+
 def test_a_storage_that_is_missing_or_short_is_refused(sound: Path, tmp_path: Path) -> None:
     record = "constants/4" + (".storage" if sound.suffix == ".ptl" else "")
     assert "is missing" in refused(rewritten(sound, tmp_path, {record: lambda _: None}))
     assert "is shorter than its 32768 elements" in refused(rewritten(sound, tmp_path, {record: lambda old: old[:999]}))
+
+
+def test_a_storage_with_a_part_of_an_element_is_refused(sound: Path, tmp_path: Path) -> None:
+    record = "constants/4" + (".storage" if sound.suffix == ".ptl" else "")
+    path = rewritten(sound, tmp_path, {record: lambda old: old + b"!"})
+    assert f"'{record}' of {32768 * 4 + 1} bytes holds no whole elements of float32" in refused(path)
+
+
+def test_an_archive_of_a_later_zip_is_refused(sound: Path, tmp_path: Path) -> None:
+    content = bytearray(sound.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 99
+    (tmp_path / sound.name).write_bytes(content)
+    assert "no whole archive of torch's: zip file version 9.9" in refused(tmp_path / sound.name)
 
 
 def test_a_record_that_unpacks_to_gigabytes_is_refused(sound: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_the_balance_of_a_split_is_told_once_for_all_targets() -> None:
     fewer = quality(table([[60, 0, 0], [0, 30, 0], [0, 0, 9]], "abc"))
     others = [replace(found, target="watch"), replace(fewer, variant="without near-duplicates")]
     assert baseline_findings([found, *others], RULES | {"watch": rules()}) == (
-        "test: 10 ('c') to 60 ('a') samples of a class; who always answers 'a' is right 60 % of the time",
+        "test: 10 ('c') to 60 ('a') samples of a class; always answering 'a' would be right 60 % of the time",
     )
 
 

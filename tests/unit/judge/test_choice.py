@@ -61,7 +61,7 @@ def test_what_one_run_of_a_class_could_not_measure_leaves_no_room_for_a_weaker_c
 def test_an_emulator_says_nothing_of_time_and_does_not_hide_the_host() -> None:
     found = verdict(ASKED, [p95(1, EMULATOR), p95(5, HOST)])
     assert (found.verdict, found.evidence) == (Outcome.PASS, HOST)
-    assert "an emulator says nothing of latency" in verdict(ASKED, [p95(1, EMULATOR)]).reason
+    assert "an emulator says nothing about latency" in verdict(ASKED, [p95(1, EMULATOR)]).reason
 
 
 def test_a_device_that_is_asked_for_is_not_replaced_by_the_host() -> None:
@@ -108,7 +108,7 @@ def test_joint_outcomes_decide_accuracy_and_its_drop_and_nothing_of_a_class() ->
     for asked in (budget("recall", ">= 80 %", "positive"), budget("macro_f1", ">= 80 %")):
         found = verdict(asked, evidence)
         assert (found.verdict, found.estimate) == (Outcome.NOT_MEASURED, None)
-        assert "nothing of the classes" in found.reason
+        assert "nothing about classes" in found.reason
     empty = verdict(budget("accuracy", ">= 0 %"), [quality(Joint(outcomes=outcomes(0, 0, 0, 0)))])
     assert empty.verdict is Outcome.NOT_MEASURED
 

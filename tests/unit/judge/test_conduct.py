@@ -57,7 +57,7 @@ def test_a_promise_that_no_call_was_held_to_is_not_kept(promise: Promise) -> Non
     for checks in (unasked, left_out):
         found = stable(replace(KEPT, checks=checks))
         assert found.verdict is Outcome.NOT_MEASURED
-        assert found.reason == f"stable: no call tells whether it keeps '{promise}'"
+        assert found.reason == f"stable: no call tested '{promise}'"
 
 
 def test_a_crash_fails_whatever_could_not_be_tried_after_it() -> None:

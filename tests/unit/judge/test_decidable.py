@@ -117,3 +117,17 @@ def test_a_class_without_samples_needs_as_many_as_the_limit_and_min_support_ask_
         assert (found.needed, found.best) == (needed, None)  # 0.8 ** 14 <= 0.05 < 0.8 ** 13
     (found,) = decidable([budget("macro_recall", ">= 80 %")], support, rules())
     assert found.needed is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "n", "best"),
+    [("recall", ">= 90 %", 128, "97.68 %"), ("accuracy_drop", "< 5 pp", 66, "4.44 pp")],
+)
+def test_the_best_limit_that_is_told_can_be_proven(metric: str, limit: str, n: int, best: str) -> None:
+    label = "a" if metric == "recall" else None
+    split = {"test": Support(n=n, per_class={"a": n})}
+    (found,) = decidable([budget(metric, limit, label)], split, rules())
+    assert found.text.endswith(f" is {best}")
+    told = ("< " if metric.endswith("drop") else ">= ") + best
+    (again,) = decidable([budget(metric, told, label)], split, rules())
+    assert again.passable

@@ -43,7 +43,7 @@ def test_a_label_is_judged_from_its_own_table(metric: str, limit: str, estimate:
 @pytest.mark.parametrize("metric", ["recall", "f1", "precision", "recall_drop", "precision_drop"])
 def test_a_label_without_samples_is_not_measured(metric: str) -> None:
     limit = "< 9 pp" if metric.endswith("drop") else ">= 1 %"
-    for label, why in (("never", "no sample of this class"), ("unknown", "knows no such class")):
+    for label, why in (("never", "no sample of this class"), ("unknown", "has no such class")):
         found = verdict(budget(metric, limit, label), [quality(FOUND)])
         assert found.verdict is Outcome.NOT_MEASURED
         assert why in found.reason
@@ -121,3 +121,12 @@ def test_what_scores_can_decide_is_known_when_they_are_there() -> None:
     for n, expected in ((19, False), (20, True)):
         (found,) = decidable([budget("mae", "< 3")], {"test": Support(n=n, per_class={})}, rules())
         assert (found.passable, found.n, found.best) == (expected, n, None)
+
+
+def test_the_mean_of_rounded_figures_is_not_taken() -> None:
+    """Thirds have no end: (2/3 + 2/3 + 1/3 + 1/3) / 4 is one half all the same."""
+    two, one = outcomes(20, 0, 0, 10), outcomes(10, 0, 0, 20)
+    others = (outcomes(0, 0, 0, 0),) * 4
+    four = Multilabel(labels=("a", "b", "c", "d"), inside=(two, two, one, one), outside=others)
+    found = verdict(budget("macro_recall", ">= 50 %"), [quality(four)], rules(None))
+    assert (found.estimate, found.verdict) == (Decimal("0.5"), Outcome.PASS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import partial
 
@@ -13,6 +14,7 @@ from scipy.special import gammaln, xlogy
 from statsmodels.stats.proportion import proportion_confint
 
 from deployspec.ir.data import Support
+from deployspec.ir.evidence import Joint
 from deployspec.ir.verdict import Outcome
 from deployspec.judge import unconditional
 from deployspec.judge.decidable import decidable
@@ -213,3 +215,31 @@ def test_the_number_of_samples_needed_decides_and_one_on_the_limit_never_does() 
     assert more is not None
     assert 149 <= 50 + more <= 152  # 0.98 ** 149 <= 0.05
     assert Paired(1, 0, 50, Decimal("0.02")).needed(bound, 0.05) is None
+
+
+def test_the_good_band_is_judged_exactly_whatever_the_limit() -> None:
+    """0 broken of 1,000 with a drop of 0.28 pp: once in 16 times."""
+    unchanged = quality(table([[1000]], "a", paired=(outcomes(1000, 0, 0, 0),)))
+    for limit in ("< 9.9 pp", "< 10 pp", "< 50 pp"):
+        for good, expected in (("< 0.28 pp", Outcome.WARN), ("< 0.3 pp", Outcome.PASS)):
+            assert verdict(budget("accuracy_drop", limit, good=good), [unchanged]).verdict is expected
+
+
+def test_the_way_out_of_a_relative_drop_counts_what_either_model_gets_right() -> None:
+    pair = outcomes(39, 1, 0, 60)
+    either = Joint(outcomes=pair), table([[100, 0], [0, 0]], "ab", paired=(pair, outcomes(0, 0, 0, 0)))
+    for found in either:
+        told = verdict(budget("accuracy_drop", "< 5 %"), [quality(found)]).reason
+        more, total, whole = numbers(told, r"about (.*) more samples that at least one gets right would decide it")
+        assert (total, whole) == (40 + more, -(-total * 100 // 40))
+        assert told.endswith(" in all")
+    told = verdict(budget("recall_drop", "< 5 %", "a"), [quality(either[1])]).reason
+    assert numbers(told, "about (.*) more samples that at least one gets right would") == [more, total, whole]
+    assert told.endswith(" of class 'a'")
+
+
+def numbers(told: str, start: str) -> list[int]:
+    """Of a way out: how many more, the size of a fresh split, and about how many samples that takes."""
+    found = re.search(f"{start}.* split with (.*) of them, about (\\S+)", told)
+    assert found, told
+    return [int(each.replace(",", "")) for each in found.groups()]

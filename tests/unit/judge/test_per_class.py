@@ -45,4 +45,4 @@ def test_margins_give_the_same_estimate_and_no_bounds(metric: str) -> None:
 def test_a_label_that_the_reference_never_calls_has_no_precision_to_lose() -> None:
     silent = Multilabel(labels=("b",), inside=(outcomes(0, 0, 5, 5),), outside=(outcomes(40, 4, 0, 0),))
     found = verdict(budget("precision_drop", "< 5 pp", "b"), [quality(silent)], rules(None))
-    assert found.reason.endswith("the class was never predicted, or by the reference never rightly")
+    assert found.reason.endswith("the class was never predicted, or the reference never predicted it correctly")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sample_evidence import budget, outcomes, pruned, quality, rules, table, verdict
-from scipy.stats import beta, kstest
+from scipy.stats import beta, binom, kstest
 from sklearn.metrics import f1_score, recall_score
 
 from deployspec.ir.verdict import Outcome
@@ -77,7 +77,7 @@ def test_the_bounds_of_a_precision_drop_are_those_of_numpys_own_draws() -> None:
         return (both + lost) / (both + lost + silenced + kept) - (both + gained) / (both + gained + raised + kept)
 
     rng = np.random.default_rng(1)
-    both, lost, raised, silenced, kept = rng.gamma([85.5, 5, 5, 5, 10.5], size=(200_000, 5)).T
+    both, lost, raised, silenced, kept = rng.gamma([85, 5, 5, 5, 10], size=(200_000, 5)).T
     inside, outside = rng.exponential(size=(2, 200_000))
     low = np.quantile(drop(both, lost, inside, raised, silenced + outside, kept), 0.05)
     high = np.quantile(drop(both, lost + inside, 0, raised + outside, silenced, kept), 0.95)
@@ -198,3 +198,11 @@ def test_the_number_of_samples_needed_is_about_where_a_table_of_these_shares_dec
     for scale, decides in ((1.15 * factor, True), (0.85 * factor, False)):
         grown = tuple(tuple(round(scale * count) for count in row) for row in MATRIX)
         assert bound.holds(Resampled(MacroF1(grown), seed=0).figure(0.05).lower) is decides
+
+
+@pytest.mark.parametrize("n", [12, 20, 26, 58])
+def test_false_alarms_of_a_faultless_reference_pass_wrongly_about_as_often_as_stated(n: int) -> None:
+    alarms = np.arange(n)
+    tables = [PrecisionDrop(outcomes(n - each, 0, 0, 0), outcomes(0, each, 0, 0)) for each in alarms.tolist()]
+    upper = np.array([float(Resampled(table, seed=0).figure(0.05).upper) for table in tables])
+    assert max(binom.pmf(alarms, n, drop)[upper < drop].sum() for drop in np.arange(0.01, 0.301, 0.0025)) < 0.062

@@ -275,9 +275,9 @@ def test_a_relative_rise_needs_a_reference_with_a_figure_on_one_side_of_0() -> N
     assert (found.verdict, float(found.estimate or 0)) == (Outcome.PASS, pytest.approx(0.01, abs=1e-6))
     with_zeros, without = (Drawn(scores(1.01 * each, each), Change(1, relative=True), 0) for each in (before, ERRORS))
     assert with_zeros.figure(ALPHA).estimate == pytest.approx(without.figure(ALPHA).estimate)
-    assert mae(asked, ERRORS, 0 * ERRORS).reason.startswith("mae rise: the reference's figure is 0, so that no share")
+    assert mae(asked, ERRORS, 0 * ERRORS).reason.startswith("mae rise: the reference's figure is 0, so a share")
     either = mae(asked, ERRORS, ERRORS - 1)
-    assert either.reason.startswith("mae rise: the reference has scores of either sign, so that no share")
+    assert either.reason.startswith("mae rise: the reference has scores of either sign, so a share")
 
 
 @pytest.mark.parametrize("zeros", [45, 50, 55])
@@ -347,3 +347,14 @@ def test_changes_of_quantiles_err_no_more_than_stated(shape: str, aggregate: Agg
         assert figure.upper is not None
         missed += float(figure.lower) > truth, float(figure.upper) < truth
     assert max(missed) / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)
+
+
+@pytest.mark.parametrize("limit", ["< 1 %", "< 3 %"])
+def test_where_nothing_changes_few_more_samples_decide(limit: str) -> None:
+    """An unseen sample alone keeps the bound off, and its weight falls with the number of samples, not its root."""
+    bound, few = budget("mae_rise", limit).limit, ERRORS[:100]
+    more = Drawn(scores(few), Change(1, relative=True), 0).needed(bound, ALPHA)
+    assert more is not None
+    for times, decides in ((1.2, True), (0.8, None)):
+        grown = scores(np.resize(few, int(times * (100 + more))))
+        assert holds(Drawn(grown, Change(1, relative=True), 0).figure(ALPHA), bound) is decides

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -79,3 +80,59 @@ def test_it_writes_only_to_the_folder_of_its_program(facts: dict[str, str]) -> N
 
 def test_whom_it_leaves_behind_is_ended_before_the_next_one(facts: dict[str, str]) -> None:
     assert not Path(f"/proc/{facts['process']}").exists()
+
+
+NOSY = """\
+from pathlib import Path
+
+RUNTIME = "nosy"
+
+class Run:
+    def __init__(self, artifact, options):
+        given = [Path(each).read_text() for each in (artifact, "net/weights", "late")]
+        self.facts = {"given": given} | {
+            name: attempt(act) for name, act in {
+                "hidden": lambda: Path(options["hidden"]).read_text(),
+                "its neighbour": lambda: Path(artifact).resolve().with_name("labels").read_text(),
+                "change it": lambda: Path(artifact).open("a"),
+                "change it deeper": lambda: Path("net", "weights").open("a"),
+        }.items()}
+
+def attempt(act):
+    try:
+        act()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+def load(artifact, options):
+    return Run(artifact, options)
+"""
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_beside_and_in_a_hidden_folder_it_reads_what_its_program_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, prepared: bool
+) -> None:
+    store = tmp_path / "store"
+    for path in (store / "model", store / "labels", store / "net" / "weights"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    (tmp_path / "nosy.py").write_text(NOSY)
+    monkeypatch.syspath_prepend(tmp_path)
+    runner = Runner(script="nosy", toolchain=Toolchain(name="nosy"))
+    options = {"hidden": str(store / "labels")}
+    job: dict[str, Any] = {"artifact": "model", "options": options, "tasks": [{"task": "describe"}]}
+    files = {"model": store / "model", "net": store / "net", "late": tmp_path / "late"}
+    scratch = store / "tmp"
+    scratch.mkdir()
+    with HostLane(apart=True, hidden=(store,), scratch=scratch) as lane:
+        if prepared:
+            lane.prepare(runner)
+            time.sleep(0.5)  # so that it is under way
+        (tmp_path / "late").write_text("late")
+        told = lane.run(Program(runner=runner, job=job, files=files, fetch=tmp_path / "out", time_limit_s=60))[1]
+    assert told["given"] == ["model", "weights", "late"]
+    came = {told[each] for each in ("hidden", "change it", "change it deeper")}
+    assert (came, told["its neighbour"]) == ({"PermissionError"}, "FileNotFoundError")
+    assert not any(scratch.iterdir())

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +18,6 @@ from deployspec.lanes.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 RUNNER = """\
 import os
@@ -54,3 +58,42 @@ def test_runners_of_one_family_share_a_process_and_are_not_mixed_up(lane: HostLa
 def test_runners_of_two_families_do_not(lane: HostLane, tmp_path: Path) -> None:
     runtimes = [answered(lane, tmp_path, name, name)[0] for name in ("twice", "thrice")]
     assert runtimes[0].rpartition(" ")[2] != runtimes[1].rpartition(" ")[2]
+
+
+WAITS = """\
+import os, time
+from pathlib import Path
+RUNTIME = "waits"
+def load(artifact, options):
+    Path(options["told"]).write_text(str(os.getppid()))
+    time.sleep(60)
+"""
+
+
+def test_a_job_that_is_broken_into_takes_its_runner_with_it(lane: HostLane, tmp_path: Path) -> None:
+    def break_in(number: int, _: object) -> None:
+        raise InterruptedError(number)
+
+    def break_in_once_told() -> None:
+        while not (told.exists() and told.read_text()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    told = tmp_path / "told"
+    (tmp_path / "waits.py").write_text(WAITS)
+    np.save(tmp_path / "x.npy", np.ones((1, 1), np.float32))
+    tasks = [{"task": "outputs", "inputs": ["x.npy"], "out": "out"}]
+    job = {"artifact": "x.npy", "options": {"told": str(told)}, "tasks": tasks}
+    runner = Runner(script="waits", toolchain=Toolchain(name="waits"))
+    before = signal.signal(signal.SIGALRM, break_in)
+    threading.Thread(target=break_in_once_told, daemon=True).start()
+    try:
+        with pytest.raises(InterruptedError):
+            lane.run(
+                Program(
+                    runner=runner, job=job, files={"x.npy": tmp_path / "x.npy"}, fetch=tmp_path / "out", time_limit_s=60
+                )
+            )
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not Path(f"/proc/{told.read_text()}").exists()

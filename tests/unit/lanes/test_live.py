@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from deployspec.lanes.program import ProgramFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TELLS = """\
 import json, os, sys
@@ -81,6 +81,28 @@ def test_a_runner_that_was_ended_for_want_of_time_is_told_as_such(
     with pytest.raises(ProgramFailed, match=r"^no answer within 0 s$"):
         live.do(tmp_path, "n1", 0)
     live.close()
+
+
+DEAF = """\
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('{{"ready": 1}}', flush=True)
+open("{folder}/pid", "w").write(str(os.getpid()))
+input()
+time.sleep(5)
+open("{folder}/late", "w").close()
+"""
+
+
+def test_a_runner_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployspec.lanes.live.GRACE_S", 0.2)
+    live = runner(tmp_path, DEAF.format(folder=tmp_path))
+    live.wait(30)
+    with pytest.raises(ProgramFailed, match=r"^no answer within 0 s$"):
+        live.do(tmp_path, "n1", 0)
+    live.close()
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    assert not (tmp_path / "late").exists()
 
 
 def test_an_import_that_hangs_is_ended(tmp_path: Path) -> None:

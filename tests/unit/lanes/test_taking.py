@@ -23,7 +23,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_all_of_it_is_taken(source: Path, tmp_path: Path) -> None:
+def test_a_copy_has_the_digest_of_its_source_and_its_empty_folders(source: Path, tmp_path: Path) -> None:
     take(source, tmp_path / "target")
     assert sha256_path(tmp_path / "target") == sha256_path(source)
     assert (tmp_path / "target" / "inner" / "empty").is_dir()

@@ -52,6 +52,13 @@ def test_the_noise_is_a_share_of_the_inputs_spread(tmp_path: Path, noise: str, s
     assert abs(np.corrcoef(added[:-1].ravel(), added[1:].ravel())[0, 1]) < 0.02
 
 
+def test_the_spread_is_of_all_samples_however_late_the_largest(tmp_path: Path) -> None:
+    x = np.zeros((9000, 1), np.float32)
+    x[-1] = 100
+    (found,) = noisy(tmp_path, x, noise="0.01")
+    assert found[:4096].std() == pytest.approx(1, rel=0.05)
+
+
 def test_the_noise_is_the_seeds(tmp_path: Path) -> None:
     x = np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3)
     runs = []
@@ -133,6 +140,14 @@ def test_of_values_a_change_is_one_beyond_the_tolerance(tmp_path: Path) -> None:
     assert found == Churn(
         outcomes=PairedOutcomes(both=3, broken=1, repaired=0, neither=0), noise=Decimal("0.05")
     )  # fmt: skip
+
+
+def test_the_tolerance_is_a_share_of_the_references_spread_not_of_the_artifacts(tmp_path: Path) -> None:
+    reference, artifact = [[0.0], [10.0]], [[0.0], [1000.0]]  # one hundredth of the reference's spread is 0.1
+    task = TaskTable(kind="regression", tolerance=0.01)
+    found = measured(tmp_path, task, reference, reference, artifact, [[0.0], [1000.2]])
+    assert isinstance(found, Churn)
+    assert (found.outcomes.both, found.outcomes.broken) == (1, 1)
 
 
 def test_a_value_may_change_in_any_column(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from projects import write_project
 
 from deployspec.ir import codec
 from deployspec.ir.artifact import Done, Failed
-from deployspec.ir.evidence import Check, Churn, EvidenceClass, NotMeasured, Promise, Stability
+from deployspec.ir.evidence import Check, Churn, EvidenceClass, NotMeasured, PairedOutcomes, Promise, Stability
 from deployspec.measure.conduct import Tried, measure_conduct
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
@@ -27,14 +27,19 @@ SEEN = Stability(checks=(Check(promise=Promise.FINITE, calls=9),), inputs=("zero
 
 @dataclass
 class Lab:
-    """A target's route with every step done; the outputs of the noisy steps decide otherwise on the last sample."""
+    """A target's route with every step done; under noise the reference decides otherwise on the first sample, and the
+    artifact on the last.
+    """
 
     folder: Path
     budgets: str = 'stable = true\nchurn = "< 1 pp"'
     format: str = "torchscript"
     dtype: str = "float32"
+    train: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+    """The rows that each file of the hygiene steps names."""
 
     def measured(self) -> list[Measurement]:
         project = write_project(self.folder / "project")
@@ -42,6 +47,8 @@ class Lab:
             ('size = "< 1 MB"', self.budgets), ('"torchscript"', f'"{self.format}"'),
             ('shape = ["batch", 4]', f'shape = ["batch", 4]\ndtype = "{self.dtype}"'),
         )  # fmt: skip
+        if self.train:
+            project.edit(("[data]", '[data]\ntrain = "train.npz"'))
         spec = parse_spec(project.spec)
         plan = make_plan(spec)
         results: dict[str, StepResult] = {step.id: self._done(step.id) for step in plan.steps}
@@ -56,10 +63,14 @@ class Lab:
     def _done(self, step: str) -> Done:
         outputs = self.folder / "results" / step / "outputs"
         outputs.mkdir(parents=True)
-        noisy = "~noise" in step and not step.startswith("reference")
-        np.save(outputs / "0.npy", np.eye(3)[[0, 1, 1 if noisy else 2]])
+        decided = [0, 1, 2]
+        if "~noise" in step:
+            decided = [1, 1, 2] if step.startswith("reference") else [0, 1, 1]
+        np.save(outputs / "0.npy", np.eye(3)[decided])
+        for file, rows in self.left_out.items():
+            np.save(outputs.parent / file, np.array(rows))
         runtime = f"r 1, {step.rpartition('.')[2]}"
-        facts = {"runtime": runtime, "stability": codec.encode(SEEN)}
+        facts = {"runtime": runtime, "stability": codec.encode(SEEN), "samples": 3, "near": 1}
         return Done(step=step, folder=outputs.parent, sha256="0" * 64, cached=False, seconds=0, facts=facts)
 
 
@@ -77,8 +88,20 @@ def test_each_budget_has_its_measurement(lab: Lab) -> None:
     assert (stable.name, stable.split, stable.statistic) == ("stable", "", SEEN)
     assert (churn.name, churn.split) == ("churn", "test")
     assert isinstance(churn.statistic, Churn)
-    assert (churn.statistic.outcomes.both, churn.statistic.outcomes.broken) == (2, 1)
+    assert churn.statistic.outcomes == PairedOutcomes(both=1, broken=1, repaired=1, neither=0)
     assert {each.evidence for each in (stable, churn)} == {EvidenceClass.HOST}
+
+
+def test_churn_is_also_counted_without_near_duplicates(lab: Lab) -> None:
+    lab.budgets = 'churn = "< 1 pp"\nnear_duplicates = "< 50 %"'
+    lab.train = True
+    lab.left_out = {"leaked.npy": [0], "near.npy": [1]}
+    plain, fewer = lab.measured()
+    assert [each.variant for each in (plain, fewer)] == ["", "without near-duplicates"]
+    assert isinstance(plain.statistic, Churn)
+    assert isinstance(fewer.statistic, Churn)
+    assert plain.statistic.outcomes == PairedOutcomes(both=1, broken=1, repaired=0, neither=0)
+    assert fewer.statistic.outcomes == PairedOutcomes(both=0, broken=1, repaired=0, neither=0)
 
 
 def test_without_such_a_budget_there_is_none(lab: Lab) -> None:

@@ -78,6 +78,40 @@ def test_where_no_sample_counts_or_none_is_known_to_no_figure_does(tmp_path: Pat
     assert what.startswith("which samples count is not known, as step 'hygiene.test' failed: out of memory: leave this")
 
 
+ROTATED = {"labels": ["c", "a", "b"], "confusion": [[1, 0, 0], [0, 2, 2], [1, 0, 2]]}
+
+
+def classed(folder: Path, confusion: list[list[int]], *, leaked: list[int] | None = None) -> list[Fault]:
+    """What is wrong with a table beside a split of four 'a', three 'b' and one 'c'."""
+    np.save(folder / "y.npy", np.array([0, 0, 0, 0, 1, 1, 1, 2]))
+    np.save(folder / "leaked.npy", np.array(leaked or [], np.int64))
+    results: dict[str, StepResult] = {
+        "data.test": done("data.test", folder, samples=8, labelled=True),
+        "hygiene.test": done("hygiene.test", folder, samples=8, leaked=len(leaked or [])),
+    }
+    (handed,) = read_document(
+        as_bytes(document(run(quality=[ROTATED | {"confusion": confusion}]))), Path("lab.json")
+    ).runs
+    return list(miscounts(handed, SHARED, results, ("a", "b", "c")))
+
+
+def test_a_table_is_of_the_classes_that_the_counted_samples_have(tmp_path: Path) -> None:
+    assert classed(tmp_path, ROTATED["confusion"]) == []
+    assert classed(tmp_path, [[0, 0, 0], [0, 2, 2], [1, 0, 2]], leaked=[7]) == []
+    ((at, what),) = classed(tmp_path, [[0, 0, 0], [0, 2, 3], [1, 0, 2]])
+    assert at == "/quality/0/confusion"
+    other = "its samples are of other classes than those that count in the test split: 'a' 5 instead of 4, "
+    assert what == other + "'c' 0 instead of 1: measure on these samples with these labels"
+    ((_, what),) = classed(tmp_path, [[1, 0, 0], [0, 2, 2], [1, 0, 1]], leaked=[7])
+    assert "'b' 2 instead of 3, 'c' 1 instead of 0:" in what
+
+
+def test_of_another_number_of_samples_only_that_is_said(tmp_path: Path) -> None:
+    ((at, what),) = classed(tmp_path, [[1, 0, 0], [0, 2, 2], [1, 0, 1]])
+    assert at == "/quality/0"
+    assert what.startswith("it is of 7 samples, and the test split has 8: ")
+
+
 def test_of_a_split_that_is_not_prepared_nothing_is_known(tmp_path: Path) -> None:
     assert found(tmp_path, {"quality": [quality(9, "field")]}) == []
     assert held({"quality": [quality(9)]}, ALONE, {"data.test": Failed(step="data.test", reason="no such file")}) == []

@@ -69,7 +69,7 @@ def test_a_program_that_is_killed_leaves_what_it_recorded(tmp_path: Path) -> Non
 
 def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("a file")
-    with pytest.raises(StoreError, match=r"cannot write the ledger .*: Not a directory"):
+    with pytest.raises(StoreError, match=r"cannot write in the store .*ledger: Not a directory\. "):
         Ledger(tmp_path / "ledger").record("a", "1")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +14,19 @@ from bench_lane import Bench, line, ratio
 from projects import SPEC, write_project
 
 from deployspec.contract import record
+from deployspec.errors import StoreError
 from deployspec.ir import codec
 from deployspec.ir.artifact import Done, Failed, Job
-from deployspec.ir.evidence import EvidenceClass, NotMeasured
+from deployspec.ir.evidence import EvidenceClass, NotMeasured, Scores
 from deployspec.ir.structure import End, Structure
 from deployspec.lanes.program import ProgramFailed
 from deployspec.measure import SampleStore, measure, measure_timing
+from deployspec.measure.own_metric import SCORES_FILE
 from deployspec.parse import parse_spec
 from deployspec.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from deployspec.ir.artifact import StepResult
     from deployspec.ir.evidence import Measurement
@@ -89,6 +92,7 @@ class Stage:
         out = self.folder / step
         outputs = out / "outputs"
         outputs.mkdir(parents=True)
+        np.save(out / "0.npy", np.arange(24.0).reshape(6, 4))
         np.save(out / "y.npy", np.arange(6) % 3)
         np.save(outputs / "0.npy", np.eye(3)[np.arange(6) % 3])
         job = Job(inputs={}, out=out, options={}, model=self.spec.model)
@@ -104,7 +108,9 @@ class Stage:
 
     def timed(self, lane: Bench | None = None) -> list[Measurement]:
         store = SampleStore(self.folder / "samples")
-        return measure_timing(self.spec, self.plan, self.results, lane or Bench(line(), RATIO), store, self.clock)
+        scratch = Path(tempfile.mkdtemp(dir=self.folder))
+        lane = lane or Bench(line(), RATIO)
+        return measure_timing(self.spec, self.plan, self.results, lane, store, self.clock, scratch)
 
 
 RATIO = ratio((50, 100))
@@ -197,6 +203,75 @@ def test_a_reduction_compares_with_the_baseline_as_its_own_lowering_says(stage: 
     assert "baseline" not in server.job
 
 
+class Seeing(Bench):
+    """A lane that keeps the samples which it was given to call with, while they are there."""
+
+    def run(self, program: Program) -> list[dict[str, Any]]:
+        self.seen = {name: np.load(path) for name, path in program.files.items() if path.suffix == ".npy"}
+        return super().run(program)
+
+
+def test_what_is_timed_is_called_with_samples_of_the_judged_split_and_sees_no_label(stage: Stage) -> None:
+    stage.timed(lane := Seeing(line(), RATIO))
+    (samples,) = lane.seen.values()
+    prepared = np.load(stage.folder / "data.test" / "0.npy")
+    assert samples.tolist() != prepared.tolist()
+    assert sorted(samples.tolist()) == prepared.tolist()
+    assert all(task["inputs"] == list(lane.seen) for task in lane.programs[0].job["tasks"])
+
+
+def test_without_a_judged_split_it_is_called_with_its_probe(tmp_path: Path) -> None:
+    text = (SPEC.split("[targets.server]")[0] + TARGETS).replace('[data]\ntest = "test.npz"\n', "")
+    spec = parse_spec(write_project(tmp_path / "project", text).spec)
+    stage = Stage(spec, make_plan(spec), tmp_path / "steps")
+    stage.fill()
+    stage.timed(lane := Seeing(line(), RATIO))
+    assert [each.tolist() for each in lane.seen.values()] == [[[1, 1, 1, 1]]]
+
+
+def test_samples_of_another_split_are_not_used_again(stage: Stage) -> None:
+    stage.timed()
+    stage.clock = Once(reuse_s=3600)
+    changed = stage.results["data.test"]
+    assert isinstance(changed, Done)
+    stage.results["data.test"] = replace(changed, sha256="other")
+    stage.timed()
+    assert stage.clock.timed == ["small", "server"]
+
+
+OWN = """\
+[metrics.wer]
+source = "metrics.py:wer"
+better = "lower"
+
+[budgets]
+wer_rise = "< 3 %"
+field.wer_rise = "< 3 %"
+
+[targets.server]
+format = "torchscript"
+"""
+
+
+def test_a_split_has_the_scores_that_were_taken_on_it(tmp_path: Path) -> None:
+    head = SPEC.replace("[data]", '[data]\nfield = "field.npz"').partition("[budgets]")[0]
+    project = write_project(tmp_path / "project", head + OWN)
+    project.write("metrics.py", "def wer(outputs, targets): ...\n")
+    project.save("field.npz", x=np.zeros((6, 4), np.float32), y=np.zeros(6, int))
+    spec = parse_spec(project.spec)
+    stage = Stage(spec, replace(make_plan(spec), hygiene=(), drift=None), tmp_path / "steps")
+    stage.fill()
+    for split, value in (("test", 1), ("field", 2)):
+        for step in (f"reference@{split}.wer", f"torchscript.float32@{split}.wer"):
+            np.save(stage.folder / step / SCORES_FILE, np.full(6, value))
+    found = {each.split: each.statistic for each in measure(spec, stage.plan, stage.results, Bench())
+             if each.name == "metrics.wer"}  # fmt: skip
+    assert {split: set(each.artifact) for split, each in found.items() if isinstance(each, Scores)} == {
+        "test": {1},
+        "field": {2},
+    }
+
+
 TWO = """\
 [targets.static]
 format = "executorch"
@@ -246,6 +321,14 @@ def test_sustained_runs_and_energy_are_taken_of_the_targets_that_limit_them(tmp_
     assert limited == {"small"}
 
 
+def test_a_store_that_cannot_keep_samples_is_said_before_anything_is_timed(stage: Stage) -> None:
+    (stage.folder / "samples").touch()
+    lane = Bench(line(), RATIO)
+    with pytest.raises(StoreError, match=r"cannot write in the store .*samples: File exists"):
+        stage.timed(lane)
+    assert not lane.programs
+
+
 def test_kept_samples_are_used_again_and_said(stage: Stage) -> None:
     first = stage.timed()
     assert {each.note for each in first} == {""}
@@ -262,3 +345,19 @@ def test_without_being_asked_latency_is_measured_afresh(stage: Stage) -> None:
     lane = Bench(line(), RATIO)
     stage.timed(lane)
     assert len(lane.programs) == 2
+
+
+@pytest.mark.parametrize("baseline", ["tflite.float32", "model"])
+def test_samples_of_another_baseline_are_not_used_again(stage: Stage, baseline: str) -> None:
+    small, server = stage.plan.routes
+    stage.plan = replace(stage.plan, routes=(replace(small, baseline=baseline), server))
+    stage.timed()
+    stage.clock = Once(reuse_s=3600)
+    before = stage.results["tflite.float32"]
+    assert isinstance(before, Done)
+    if baseline == "model":
+        (stage.spec.folder / "net.py").write_text("def build(): ...\n")
+    else:
+        stage.results["tflite.float32"] = replace(before, sha256="another")
+    stage.timed()
+    assert stage.clock.timed == ["small"], "the other target has none"

@@ -12,7 +12,9 @@ from bench_lane import line, ratio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from deployspec.ir.evidence import NotMeasured
 from deployspec.measure.processes import (
+    memory,
     percentile,
     reductions,
     slowdowns,
@@ -113,6 +115,15 @@ def test_one_pair_that_is_out_of_line_makes_no_reduction() -> None:
     assert undisturbed_ratio([(9.9, 10)] * 9 + [(1, 10)]) == pytest.approx(0.99)
 
 
+def test_the_ratio_is_that_of_all_inputs_that_took_turns_and_not_of_the_quickest_alone() -> None:
+    easy, hard, harder = (1, 10), (50, 100), (90, 100)
+    assert undisturbed_ratio([easy, hard, harder] * 20, inputs=3) == pytest.approx(0.5)
+    disturbed = [easy, (99, 100), harder] * 20
+    assert undisturbed_ratio([*disturbed, easy, hard, harder, *[(2, 20), hard, (91, 100)] * 3], 3) == pytest.approx(0.5)
+    assert undisturbed_ratio([easy, hard], inputs=9) == pytest.approx(0.3)
+    assert reductions([ratio(*[easy, hard, harder] * 20, inputs=3)]).values == (Decimal("0.5"),)
+
+
 def test_no_process_could_have_been_slower_than_it_was() -> None:
     assert slowness(line(warmup_ns=[60_000_000] * 5000)) == 1
 
@@ -139,3 +150,8 @@ def test_a_sustained_run_is_its_last_quarter_against_its_first() -> None:
     assert told.values == (Decimal("0.3"), Decimal("-0.1"), Decimal("-0.1"))
     assert told.contended == (False, True, True)
     assert told.calls == 7
+
+
+def test_of_processes_that_told_nothing_no_figure_is_measured() -> None:
+    told = [*times(100, []).values(), memory([]), reductions([]), slowdowns([])]
+    assert {type(each) for each in told} == {NotMeasured}

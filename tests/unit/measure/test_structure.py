@@ -6,9 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from tflite_files import left_over
 
-from deployspec.contract import ContractBroken
+from deployspec.contract import ContractBroken, record
 from deployspec.ir.artifact import Done, Job
 from deployspec.ir.evidence import Count, NotMeasured, Operators, Share
 from deployspec.ir.model import Input, Model, Output
@@ -84,6 +86,46 @@ def test_ends_that_are_not_the_specs_break_the_contract(tmp_path: Path, kind: st
     with pytest.raises(ContractBroken) as broken:
         inspected(tmp_path, kind)
     assert str(broken.value) == said
+
+
+LITERT = "deployspec.runners.tflite_delegate"
+MUTE = """\
+import os
+
+RUNTIME = "mute"
+
+def load(artifact, options):
+    os._exit(0)
+"""
+
+
+def asked(folder: Path, runner: str) -> dict[str, Any]:
+    """The facts of a .tflite, part of which a delegate takes, where `runner` is asked for that."""
+    model = Model(name="net", source="net.py:net", inputs=(Input(name="x", shape=(1, 2)),), outputs=(Output(name="y"),))
+    lowered = Job(inputs={}, out=folder / "lowered", options={}, model=model)
+    (folder / "out").mkdir()
+    lowered.out.mkdir()
+    (lowered.artifact / "net.tflite").write_bytes(left_over().bytes())
+    record(lowered, [np.zeros((1, 2), "f4")], [np.zeros((1, 3), "f4")], options=model.ends)
+    options = {
+        "inspector": "deployspec.formats.tflite:inspect",
+        "runner": {"script": runner, "needs": ["deployspec.runners.protocol"], "family": runner},
+    }
+    return inspect_artifact(Job(inputs={"artifact": lowered.out}, out=folder / "out", options=options, model=model))
+
+
+def test_what_a_delegate_leaves_is_asked_of_the_runner(tmp_path: Path) -> None:
+    facts = asked(tmp_path, LITERT)
+    assert facts["structure"]["undelegated"] == [["FLOOR_MOD", 1]]
+    assert facts["structure"]["operators"] == [["FLOOR_MOD", 1], ["FULLY_CONNECTED", 1]]
+    assert facts["remarks"] == ["operators that XNNPACK leaves to slower kernels: FLOOR_MOD (1)"]
+
+
+def test_a_runner_that_does_not_answer_breaks_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mute.py").write_text(MUTE)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ContractBroken, match="exited 0 without an answer"):
+        asked(tmp_path, "mute")
 
 
 def test_figures_are_counts_and_shares() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from bench_lane import MACHINE, Bench, line, ratio
 
-from deployspec.contract import record
+from deployspec.contract import probe_files, record
+from deployspec.errors import StoreError
 from deployspec.ir.artifact import Job
 from deployspec.ir.evidence import Measurement, NotMeasured, Processes
 from deployspec.ir.model import Input, Model
@@ -60,6 +61,7 @@ def timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Timed:
         artifact=tmp_path / "m.bin",
         digest="d",
         calls=100,
+        inputs=probe_files(out, "input"),
         time_limit_s=60,
     )
 
@@ -145,7 +147,7 @@ def test_what_is_asked_of_the_lane(timed: Timed) -> None:
     (program,) = bench.programs
     assert program.job["options"] == {"o": 1}
     assert (program.job["baseline"], program.job["baseline_options"]) == ("baseline", {"b": 2})
-    assert set(program.files) == {"m.bin", "probe-0.npy", "baseline"}
+    assert set(program.files) == {"artifact.bin", "input-0.npy", "baseline"}
     time_task, ratio_task = program.job["tasks"]
     assert (time_task["task"], ratio_task["task"]) == ("time", "ratio")
     assert time_task["calls"] == 100
@@ -311,3 +313,10 @@ def test_newer_samples_take_the_place_of_older_ones(tmp_path: Path, timed: Timed
     store.keep(timed, MACHINE, newer)
     assert store.newest(timed, MACHINE, 3600, NOW) == newer
     assert len(list((tmp_path / "samples").iterdir())) == 1
+
+
+def test_a_store_that_cannot_keep_samples_is_said(tmp_path: Path, timed: Timed) -> None:
+    (tmp_path / "samples").touch()
+    store = SampleStore(tmp_path / "samples")
+    with pytest.raises(StoreError, match=r"cannot write in the store .*samples: File exists"):
+        store.keep(timed, MACHINE, KEPT)

@@ -107,7 +107,7 @@ def test_labels_called_good_and_limit_are_classes(parse: Callable[..., Spec]) ->
     assert limits(phone) == {"recall.good": ">= 90 %", "recall.bad": ">= 80 %"}
 
 
-def test_two_bands(parse: Callable[..., Spec]) -> None:
+def test_a_good_band_is_read_beside_the_limit(parse: Callable[..., Spec]) -> None:
     (phone,) = parse('[budgets]\nsize = { good = "< 20 MB", limit = "< 100 MB" }\n' + PHONE).targets
     (budget,) = phone.budgets
     assert budget.good is not None

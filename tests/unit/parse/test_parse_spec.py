@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import time
 from datetime import date
@@ -174,3 +176,22 @@ def test_the_work_is_bounded_whatever_the_text(tmp_path: Path, text: str, codes:
         parse_spec(tmp_path / "spec.toml")
     assert {each.code for each in caught.value.faults} == codes
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("name", [".x", "a/b", "../x", "/tmp/x", "a\\b", "a\nb", " x", "x ", "a:b", "é" * 65])
+def test_a_model_is_not_called_what_no_file_can_be(folder: Path, name: str) -> None:
+    with pytest.raises(SpecFaults) as refused:
+        parse_spec(called(folder, name))
+    assert [each.code for each in refused.value.faults] == ["illegal-name"]
+
+
+@pytest.mark.parametrize("name", ["x", "Größe 2", "net-v1.2", "é" * 64])
+def test_a_model_may_be_called_as_a_file_can(folder: Path, name: str) -> None:
+    assert parse_spec(called(folder, name)).model.name == name
+
+
+def called(folder: Path, name: str) -> Path:
+    spec = folder / "spec.toml"
+    model = re.compile(r'^(\[model\]\nname\s*=\s*)".*"', re.MULTILINE)
+    spec.write_text(model.sub(lambda found: found[1] + json.dumps(name, ensure_ascii=False), spec.read_text(), count=1))
+    return spec

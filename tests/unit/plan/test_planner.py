@@ -91,6 +91,7 @@ def test_the_bytes_of_every_artifact_are_inspected(project: Project) -> None:
         step = plan.by_id()[route.structure]
         assert (step.action, step.takes) == (Action.INSPECT, (("artifact", route.artifact),))
         assert step.options["inspector"] == "deployspec.formats.tflite:inspect"
+        assert step.options["runner"]["script"] == "deployspec.runners.tflite_delegate"
 
 
 def test_of_a_split_that_no_step_reads_nothing_is_kept_but_digests(project: Project) -> None:
@@ -140,6 +141,13 @@ def test_a_reduction_compares_with_the_float32_artifact_of_the_same_format(proje
     plan = plan_of(project, INT8 + REDUCTION.format("c"), BOTH)
     assert plan.routes[0].baseline == "tflite.float32"
     assert "tflite.float32@contract" in plan.by_id(), "a baseline that does not hold its contract is none"
+
+
+def test_a_baseline_that_is_no_step_on_the_way_is_checked_too(project: Project) -> None:
+    plan = plan_of(project, INT8.replace("tflite", "executorch") + REDUCTION.format("c"), BOTH)
+    assert plan.routes[0].baseline == "executorch.float32"
+    assert "executorch.float32" not in plan.routes[0].steps
+    assert plan.by_id()["executorch.float32@contract"].takes[0] == ("artifact", "executorch.float32")
 
 
 def test_where_the_runner_runs_the_source_it_is_the_baseline(project: Project) -> None:

@@ -104,6 +104,12 @@ def test_noise_is_added_to_the_split_of_the_budget_once_for_all(project: Project
     assert dict(steps["tflite.float32@test~noise"].takes)["data"] == "data.test~noise"
 
 
+def test_every_arithmetic_of_an_evaluator_is_run_with_noise(project: Project) -> None:
+    plan = plan_of(project, with_budget(COREML, CHURN))
+    modes = [plan.by_id()[step].options["mode"] for _, step in plan.routes[0].noisy]
+    assert modes == ["declared", "fp64", "fp16acc"]
+
+
 def test_a_budget_on_the_field_split_asks_for_that_one(project: Project) -> None:
     on_field = CHURN.replace("churn", "field.churn")
     field = ('test = "test.npz"', 'test = "test.npz"\nfield = "field.npz"')

@@ -44,6 +44,11 @@ def test_sound_reports_have_none(report: Report) -> None:
     assert contradictions(report) == ()
 
 
+def test_tables_of_other_decisions_on_the_same_samples_are_sound() -> None:
+    assert contradictions(with_another_table(quality(rare_found=90))) == ()
+    assert contradictions(with_another_table(quality(common=590), variant="without near-duplicates")) == ()
+
+
 def with_target(**fields: Any) -> Report:
     report = passing()
     return replace(report, targets=(report.targets[0], replace(report.targets[1], **fields)))
@@ -66,6 +71,13 @@ def with_churn(n: int) -> Report:
         replace(measured("server", "churn", CHURN), split="test"),
     )
     return replace(passing(), measurements=told)
+
+
+def with_another_table(table: Classified, variant: str = "") -> Report:
+    """A table of the server's, and then another one, by another runtime."""
+    more = replace(measured("server", "quality", table), runtime="another", variant=variant)
+    plain = [replace(more, statistic=quality(), variant="")] if variant else []
+    return replace(passing(), measurements=(measured("server", "quality", quality()), *plain, more))
 
 
 def with_steps(**fields: Any) -> Report:
@@ -255,6 +267,8 @@ def test_scores_and_labels_that_can_be_have_none(report: Report) -> None:
         (with_agreement(hits=697, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=700, n=700), "is not that of its confusion matrices"),
         (with_agreement(hits=699, n=701), "is not that of its confusion matrices"),
+        (with_another_table(quality(common=599, rare=101)), "'server' on 'test' are not of the same samples"),
+        (with_another_table(quality(common=601)), "'server' on 'test' are not of the same samples"),
         (replace(passing(), measurements=(STRANGER,)), "'ios', which is no target"),
         (replace(passing(), measurements=passing().measurements * 2), "was measured twice"),
         (replace(passing(), measurements=(VARIED,)), "is counted 'by hand', and not plainly as well"),

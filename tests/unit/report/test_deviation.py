@@ -165,6 +165,14 @@ def test_what_whole_splits_show_stands_beside_what_the_probe_shows() -> None:
     assert deviation(told, android) == in_words(far("0.0057"))
 
 
+def test_of_a_split_that_was_run_in_several_arithmetics_the_largest_is_told() -> None:
+    found = (over("test", "0.000256"), over("field", "0.0003"), over("test", "0.000910"), over("test", "0.0000868"))
+    report = with_records(None, far("0.0057"))
+    told = replace(report, measurements=(*report.measurements, *found))
+    splits = "; from the reference's by at most 0.000910 on the test split, 0.000300 on the field split"
+    assert deviation(told, told.targets[0]) == in_words(far("0.0057")) + splits
+
+
 def test_every_view_tells_it_of_a_target_and_the_page_of_a_step() -> None:
     said = in_words(HELD)
     assert said in text.render(passing(), Standing(), width=120)

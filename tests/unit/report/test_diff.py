@@ -273,6 +273,23 @@ def test_intervals_that_meet_are_noise() -> None:
     assert only(diff_reports(one, other), Kind.FIGURE).beyond_noise is False
 
 
+@pytest.mark.parametrize(("before", "after"), [("3.1", "3.4"), ("3.4", "3.1")], ids=["worse", "better"])
+@pytest.mark.parametrize("many", [1, 6], ids=["without an interval", "within noise"])
+def test_what_may_be_noise_is_marked_neither_worse_nor_better(before: str, after: str, many: int) -> None:
+    processes = (times(*((value,) * 5 + ("3.5",))[:many]) for value in (before, after))
+    changes = diff_reports(*(with_statistic("latency.p95", each) for each in processes))
+    assert only(changes, Kind.FIGURE).sense is not Sense.OTHER
+    assert "~ android latency_p95: " in views.text(changes)
+    assert "| changed | figure android latency\\_p95 |" in views.markdown(changes)
+
+
+@pytest.mark.parametrize(("sizes", "sign", "mark"), [((9, 8), "+", "better"), ((8, 9), "-", "**worse**")])
+def test_what_is_no_noise_is_marked(sizes: tuple[int, int], sign: str, mark: str) -> None:
+    changes = diff_reports(*(with_statistic("size", Count(value=Decimal(size))) for size in sizes))
+    assert f"{sign} android size: " in views.text(changes)
+    assert f"| {mark} | figure android size |" in views.markdown(changes)
+
+
 def test_figures_in_other_units_are_not_compared() -> None:
     one, other = (with_budgets(budget("accuracy_drop", limit)) for limit in ("< 2 pp", "< 2 %"))
     assert not [each for each in diff_reports(one, other) if each.kind is Kind.FIGURE]

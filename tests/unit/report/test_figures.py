@@ -98,10 +98,6 @@ def test_both_bands_are_shown() -> None:
     assert figures.limit(verdict()) == "< 20 MB"
 
 
-def test_counted_nouns() -> None:
-    assert [figures.counted(n, "budget") for n in (0, 1, 1250)] == ["0 budgets", "1 budget", "1,250 budgets"]
-
-
 def test_support_and_evidence() -> None:
     shown = verdict(n=1250, evidence=EvidenceClass.DEVICE)
     assert (figures.support(shown), figures.evidence(shown)) == ("1,250", "device")

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import fields, is_dataclass, replace
-from datetime import date
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sample_reports import WAIVER, budget, failing, judged, many, measured, passing, unmeasured
+from sample_reports import CHECKED_AT, WAIVER, budget, failing, judged, many, measured, passing, unmeasured
 
 from deployspec.errors import TrustError
 from deployspec.ir.budget import BUDGETS
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from deployspec.ir.report import Report
 
 HOSTILE = "</td><script>alert(1)</script>\"' onload=x {{ 7 * 7 }} \u202e&amp;<!--"
-VOID = frozenset({"meta", "br"})
+VOID = frozenset({"meta", "br", "wbr"})
 FREE = frozenset(
     {"model", "model_version", "label", "labels", "failure", "reason", "approver", "findings", "tools", "runtime",
      "note", "system", "architecture", "processor", "python", "takes", "id", "steps", "left_out", "first", "counts"}
@@ -81,7 +81,8 @@ class Page(HTMLParser):
 
 
 def waived() -> Report:
-    return unmeasured((WAIVER, replace(WAIVER, target="server"), replace(WAIVER, expires=date(2026, 2, 1))))
+    today, yesterday = CHECKED_AT.date(), CHECKED_AT.date() - timedelta(days=1)
+    return unmeasured((WAIVER, replace(WAIVER, target="server", expires=today), replace(WAIVER, expires=yesterday)))
 
 
 def behaving() -> Report:

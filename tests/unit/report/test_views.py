@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sample_reports import DSSE_KEY, WAIVER, failing, passing, unmeasured
+from sample_reports import DSSE_KEY, WAIVER, budget, failing, judged, measured, passing, target_report, unmeasured
 
 from deployspec.ir import codec
+from deployspec.ir.evidence import Classified
 from deployspec.ir.verdict import Outcome, Result
-from deployspec.report.summary import Standing, headline
+from deployspec.report.summary import Standing, headline, reasons
 from deployspec.report.views import markdown, predicate, text
 
 if TYPE_CHECKING:
@@ -113,6 +114,21 @@ def test_what_an_unbuilt_target_could_not_measure_is_not_counted() -> None:
         replace(each, verdict=Outcome.NOT_MEASURED) if each.target == name else each for each in report.verdicts
     )
     assert headline(replace(report, verdicts=absent)) == headline(report)
+
+
+def test_what_several_budgets_lack_is_told_once_whatever_their_labels() -> None:
+    labels = ("cat", "dog: big", "dog: old", "dog: small", "dog: thin")
+    confusion = ((9, 0, 0, 0, 0), *((0, 0, 0, 0, 0),) * 4)
+    table = Classified(labels=labels, confusion=confusion, reference_confusion=confusion, paired=None)
+    budgets = tuple(budget("recall", ">= 80 %", label=each) for each in labels[1:])
+    target = target_report("server", budgets)
+    verdicts = judged(
+        replace(passing(), targets=(target,), measurements=(measured("server", "quality", table),))
+    ).verdicts
+    assert list(map(str, reasons(target, verdicts))) == [
+        "not measured recall.dog: big, recall.dog: old, recall.dog: small and 1 more: "
+        "the split has no sample of this class"
+    ]
 
 
 def test_one_budget_holds() -> None:

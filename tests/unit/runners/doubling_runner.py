@@ -29,6 +29,9 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
             file, name = options["tell"]
             with Path(file).open("a") as stream:
                 stream.write(name)
+        if "samples" in options:
+            with Path(options["samples"]).open("a") as stream:
+                stream.write(f"{arrays[0].flat[0]}\n")
         if seen == options.get("trouble_at"):
             trouble(options["trouble"])
         once = 3 if options.get("mode") == "thrice" else 2
@@ -37,6 +40,7 @@ def load(artifact: str, options: dict[str, Any]) -> Any:
         dtype = "float64" if seen == options.get("widen_at") else "float32"
         return [factor * array[..., :width].astype(dtype) for array in arrays]
 
+    run.facts = options.get("facts", {})
     return run
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from deployspec.runners.joules import ABSENT, Powercap, Rails, count_energy, counted, open_counter, rails, spent
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ODPM = """t=8505103
 CH0(T=8505103)[S10M_VDD_TPU], 3048
@@ -81,7 +82,7 @@ def busy(_: str, __: dict[str, Any]) -> Any:
     return lambda arrays: arrays
 
 
-CALLED = (busy, {"artifact": "m", "options": {}}, TASK, [np.ones(1)])
+CALLED = (busy, {"artifact": "m", "options": {}}, TASK, [(np.ones(1),)])
 
 
 def test_rest_and_work_are_counted_apart(powercap: Path) -> None:
@@ -91,6 +92,29 @@ def test_rest_and_work_are_counted_apart(powercap: Path) -> None:
         assert window["spent_uj"] == 0
         assert window["ended"] - window["began"] >= 0.05
     assert answer["rest"]["ended"] <= answer["work"]["began"]
+
+
+def busy_s() -> float:
+    """CPU seconds that the machine has spent so far, whoever had them."""
+    user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9])
+    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing tells what others had")
+def test_what_the_model_itself_takes_is_not_said_to_be_others(powercap: Path) -> None:
+    load, job, task, arrays = CALLED
+    own, everybody = time.process_time(), busy_s()
+    answer = counted(Powercap(powercap), load, job, task | {"seconds": 0.5}, arrays)
+    own, everybody = time.process_time() - own, busy_s() - everybody
+    others = answer["rest"]["others_cpu_s"] + answer["work"]["others_cpu_s"]
+    assert others < everybody - own + 0.1
+
+
+def test_calls_that_warm_up_are_none_of_those_counted(powercap: Path) -> None:
+    made: list[Any] = []
+    _, job, task, arrays = CALLED
+    answer = counted(Powercap(powercap), lambda *_: made.append, job, task | {"warmup_calls": 5}, arrays)
+    assert len(made) == answer["calls"] + 5
 
 
 def test_a_machine_that_counts_nothing_says_so_at_once(tmp_path: Path) -> None:

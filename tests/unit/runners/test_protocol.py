@@ -116,6 +116,11 @@ def test_what_a_model_prints_is_not_taken_for_the_runners_word(lane: HostLane, x
     assert "a layer was skipped" in (tmp_path / "log").read_text()
 
 
+def test_an_answer_is_that_of_the_task_it_was_asked_for(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    told = lane.run(program(tmp_path, OUTPUTS, {"task": "describe"}, options={"facts": {"task": 7, "size": 2}}))
+    assert [(line["task"], line["size"]) for line in told[1:]] == [(0, 2), (1, 2)]
+
+
 def test_a_runner_that_is_killed_is_told_and_replaced(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(ProgramFailed, match="was killed by SIGKILL before its closing line"):
         lane.run(troubled(tmp_path, "kill the runner"))
@@ -167,6 +172,32 @@ def test_each_repetition_is_a_fresh_process_with_every_figure(lane: HostLane, x:
         assert answer["memory_peak_bytes"] is None or answer["memory_peak_bytes"] >= 0
         assert {"cpu_s", "involuntary_switches", "voluntary_switches", "stolen_s", "load_average"} <= answer.keys()
         assert answer["start"]["wall_s"] * 1e9 >= answer["load_ns"] + answer["first_call_ns"]
+
+
+@pytest.mark.parametrize("timed", [{"task": "time", "calls": 7}, {"task": "sustain", "seconds": 0.1}])
+def test_calls_that_warm_up_are_made_and_not_counted(
+    timed: dict[str, Any], lane: HostLane, x: np.ndarray, tmp_path: Path
+) -> None:
+    options = {"seconds": 0.001, "tell": [str(tmp_path / "calls"), "."]}
+    (_, answer) = lane.run(program(tmp_path, TIMING | timed, options=options))
+    made = len((tmp_path / "calls").read_text())
+    if timed["task"] == "time":
+        assert (len(answer["warmup_ns"]), len(answer["calls_ns"]), made) == (3, 7, 1 + 3 + 7)
+    else:
+        assert made == 3 + sum(quarter["calls"] for quarter in answer["quarters"])
+
+
+def test_memory_is_what_the_artifact_takes_beyond_its_runtime(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    (_, answer) = lane.run(program(tmp_path, TIMING | {"task": "time", "calls": 1}))
+    assert answer["memory_peak_bytes"] is None or answer["memory_peak_bytes"] < 8 * 2**20, "numpy alone takes more"
+
+
+def test_a_runner_that_has_answered_is_not_ended_while_it_waits(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:
+    task = TIMING | {"task": "time", "calls": 1}
+    lane.run(program(tmp_path, task))  # from here on its runtime is imported
+    lane.run(program(tmp_path, task, time_limit_s=2))
+    time.sleep(2.2)
+    assert "calls_ns" in lane.run(program(tmp_path, task))[1]
 
 
 def test_rows_of_a_sample_are_called_together(lane: HostLane, x: np.ndarray, tmp_path: Path) -> None:

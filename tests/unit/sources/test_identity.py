@@ -43,7 +43,7 @@ def test_what_an_import_imports_belongs_to_it(tmp_path: Path) -> None:
     assert found(tmp_path) == ["a.py", "b.py", "c.py", "main.py"]
 
 
-def test_a_circle_ends(tmp_path: Path) -> None:
+def test_modules_that_import_each_other_are_found_once(tmp_path: Path) -> None:
     write(tmp_path, main="import a", a="import b", b="import a, main")
     assert found(tmp_path) == ["a.py", "b.py", "main.py"]
 

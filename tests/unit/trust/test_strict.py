@@ -48,6 +48,7 @@ def test_strict_json_is_read(data: bytes, value: object) -> None:
         (b"[" * 100_000, "deeper than 64"),
         (b'{"a":' * 100_000, "deeper than 64"),
         (b'"\\"' + b"[" * 100_000, "deeper than 64"),
+        (b"[" + b'"]",' * 70 + b"[" * 64 + b"]" * 65, "deeper than 64"),
     ],
 )
 def test_anything_else_is_refused(data: bytes, message: str) -> None:

@@ -148,6 +148,13 @@ def test_a_revoked_key_never_counts_from_that_second_on(folder: Path) -> None:
         policy.vouching(envelope, AT)
 
 
+@pytest.mark.parametrize("ended", ["revokedAt", "notAfter"])
+def test_a_laboratory_counts_until_its_key_ends(folder: Path, ended: str) -> None:
+    policy = read(folder, f"{TEXT}{ended} = 2026-03-01T00:00:00Z\n")
+    assert policy.laboratories(AT - timedelta(days=2)) == {LAB.public.keyid, APPROVER.public.keyid}
+    assert policy.laboratories(AT) == {APPROVER.public.keyid}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
@@ -200,6 +207,12 @@ def test_a_hostile_policy_is_only_faulty(folder: Path, data: bytes) -> None:
     (folder / "trust.toml").write_bytes(data)
     with pytest.raises(SpecFaults):
         TrustPolicy.read(folder / "trust.toml")
+
+
+def test_a_policy_is_read_up_to_a_size(folder: Path) -> None:
+    assert len(read(folder, TEXT.ljust(2**20, "#")).keys) == 3
+    with pytest.raises(SpecFaults, match="1 fault"):
+        read(folder, TEXT.ljust(2**20 + 1, "#"))
 
 
 def test_what_is_no_file_is_no_policy(folder: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from deployspec.errors import TrustError
 from deployspec.ir.budget import BUDGETS
@@ -21,6 +22,7 @@ from deployspec.report.deviation import in_words
 from deployspec.report.views.html import content, measured
 from deployspec.report.views.html.costs import columns
 from deployspec.report.views.html.words import CLASSES, MARKS, OUTCOMES, PROMISES
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from deployspec.ir.report import Report
@@ -67,7 +69,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"decimal": Decimal}
+    environment.filters |= {"decimal": Decimal, "foldable": _foldable}
     environment.globals |= {
         "BUDGETS": BUDGETS,
         "CLASSES": CLASSES,
@@ -76,6 +78,7 @@ def _environment() -> Environment:
         "PROMISES": PROMISES,
         "EvidenceClass": EvidenceClass,
         "Outcome": Outcome,
+        "counted": counted,
         "deviation": in_words,
         "elsewhere": summary.elsewhere,
         "figures": figures,
@@ -88,3 +91,8 @@ def _environment() -> Environment:
 def _harmless(value: Any) -> Any:
     """Text without characters that a browser obeys instead of showing, such as those that turn its direction."""
     return figures.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _foldable(name: str) -> Markup:
+    """The name of a budget, which may go on in a new line after a point or an underscore."""
+    return Markup(re.sub(r"(?<=[._])", "<wbr>", escape(figures.plain(name))))  # noqa: S704 - escaped

@@ -21,8 +21,8 @@ from deployspec.ir.evidence import (
     Share,
     Stability,
 )
-from deployspec.report.figures import counted
 from deployspec.units import Dimension, shown
+from deployspec.wording import counted
 
 if TYPE_CHECKING:
     from deployspec.ir.evidence import Statistic
