@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +25,9 @@ from deployspec.cli.options import (
 )
 from deployspec.cli.page import require_page, write_page
 from deployspec.cli.watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @click.command(
@@ -113,14 +118,20 @@ def command(
         trust=trust_policy(trust),
         kept=say_kept,
     )
-    try:
-        with watch(sys.stderr) as progress:
-            checked = check(spec, request, progress)
-    except KeyboardInterrupt:
-        raise click.Abort("the steps that are finished are kept in the store") from None
+    with _kept_when_interrupted(), watch(sys.stderr) as progress:
+        checked = check(spec, request, progress)
     standing = say_judged(checked, form)
     if html:
         page = out / PAGE_NAME
         write_page(checked.report, standing, page)
         click.echo(f"page: {page}", err=form != "text")
     sys.exit(checked.exit_code)
+
+
+@contextmanager
+def _kept_when_interrupted() -> Iterator[None]:
+    """Ctrl-C within says what is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.Abort("the steps that are finished are kept in the store") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from deployspec.contract import probe_files
 from deployspec.digests import sha256_json
 from deployspec.disk import explained
 from deployspec.ir.artifact import Done, sound
@@ -110,8 +111,6 @@ def _called(plan: Plan, results: Mapping[str, StepResult], scratch: Path) -> _Ca
 def _timed(
     spec: Spec, plan: Plan, each: Made, runner: Runner, called: _Called | None, results: Mapping[str, StepResult]
 ) -> Timed:
-    from deployspec.contract import probe_files
-
     baseline, options = _baseline(spec, plan, each.route, results)
     limited = {budget.metric for budget in each.target.budgets}
     return Timed(
